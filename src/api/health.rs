@@ -1,0 +1,77 @@
+//! `/livez`, `/readyz`, `/metrics`, and how a listener serves them.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::Api;
+use super::problem::Problem;
+use crate::ledger::StateCause;
+
+/// Serves `routes` until `cancelled`.
+pub async fn serve(listener: TcpListener, routes: Router, cancelled: CancellationToken) {
+    let served = axum::serve(listener, routes).with_graceful_shutdown(cancelled.cancelled_owned());
+    if let Err(error) = served.await {
+        warn!(%error, "HTTP listener ended");
+    }
+}
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/livez", get(live))
+        .route("/readyz", get(ready))
+}
+
+async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// Ready once every listener is bound; cameras and platforms have no say in it.
+async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
+    if *api.0.ready.borrow() {
+        Ok("ready\n")
+    } else {
+        Err(Problem::not_ready())
+    }
+}
+
+pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Problem> {
+    count_cameras(&api);
+    let text = api
+        .0
+        .metrics
+        .encode()
+        .map_err(|error| Problem::internal(error.to_string()))?;
+    let content_type = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
+    Ok((content_type, text).into_response())
+}
+
+/// States are counted when asked for: they belong to the cameras, not to the metrics.
+fn count_cameras(api: &Api) {
+    let catalog = api.0.catalog.borrow().clone();
+    let gauge = &api.0.metrics.cameras;
+    for department in catalog.departments() {
+        for pair in StateCause::legal() {
+            gauge
+                .with_label_values(&[&department.id, pair.state().name(), pair.cause().name()])
+                .set(0);
+        }
+    }
+    for camera in catalog.cameras() {
+        let state = api.0.sources.state(camera);
+        let labels = [
+            camera.record.department.as_str(),
+            state.state().name(),
+            state.cause().name(),
+        ];
+        gauge.with_label_values(&labels).inc();
+    }
+}

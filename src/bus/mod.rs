@@ -1,0 +1,11 @@
+//! Fans the frames of a camera out to its viewers.
+//!
+//! A [`Stream`] is a short log of frames: from the last key frame on, so that a viewer starts at once,
+//! and as far back as the slowest viewer that is still within its limit. A viewer is a place in that
+//! log. Publishing never waits: a viewer that falls behind jumps to the newest key frame, counted, and
+//! nobody else notices.
+
+mod log;
+mod stream;
+
+pub use stream::{Item, Publisher, Stream, Subscriber};

@@ -1,0 +1,272 @@
+//! The write and the read side of a stream.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::log::{Cursor, Log, Read};
+use crate::media::{AudioCodec, Frame, Payload, Stamp, Timeline, VideoCodec};
+use crate::proto::ps::Pack;
+use crate::proto::rtp::RawFrame;
+
+/// A frame on the bus, with the forms that sinks share.
+#[derive(Debug)]
+pub struct Item {
+    /// The frame.
+    pub frame: Frame,
+    pack: OnceLock<Pack>,
+}
+
+impl Item {
+    /// Puts a frame on the bus.
+    pub fn new(frame: Frame) -> Self {
+        Self {
+            frame,
+            pack: OnceLock::new(),
+        }
+    }
+
+    /// The frame as a pack of a program stream; made once, whatever the number of viewers.
+    pub fn pack(&self) -> &Pack {
+        self.pack.get_or_init(|| Pack::of(&self.frame))
+    }
+}
+
+/// The live frames of one camera, over all sessions with it.
+#[derive(Clone, Debug)]
+pub struct Stream(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    inner: Mutex<Inner>,
+    /// The number of the frame to come: wakes the subscribers.
+    end: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    log: Log,
+    /// The place of each subscriber; `None` where a slot is free.
+    places: Vec<Option<u64>>,
+    timeline: Timeline,
+    audio: Audio,
+}
+
+/// Audio enters the stream map at the next key frame after it was heard, and is held back till then.
+#[derive(Debug, Default)]
+struct Audio {
+    heard: Option<AudioCodec>,
+    in_map: Option<AudioCodec>,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        let end = watch::Sender::new(0);
+        Self(Arc::new(Shared {
+            inner: Mutex::default(),
+            end,
+        }))
+    }
+}
+
+impl Stream {
+    /// Returns the write side; `pause` is the time since the camera's session before.
+    pub fn publish(&self, pause: Duration) -> Publisher {
+        self.0.lock().timeline.begin_session(pause);
+        Publisher(self.0.clone())
+    }
+
+    /// Returns a viewer's read side, at the newest key frame where there is one.
+    pub fn subscribe(&self) -> Subscriber {
+        let mut inner = self.0.lock();
+        let cursor = inner.log.start();
+        let slot = inner
+            .places
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(inner.places.len());
+        if slot == inner.places.len() {
+            inner.places.push(None);
+        }
+        if let Some(place) = inner.places.get_mut(slot) {
+            *place = Some(cursor.next());
+        }
+        drop(inner);
+        Subscriber {
+            end: self.0.end.subscribe(),
+            shared: self.0.clone(),
+            cursor,
+            slot,
+        }
+    }
+
+    /// How many viewers read the stream.
+    pub fn subscribers(&self) -> usize {
+        self.0.lock().places.iter().flatten().count()
+    }
+}
+
+/// The write side of a stream.
+#[derive(Debug)]
+pub struct Publisher(Arc<Shared>);
+
+impl Publisher {
+    /// Stamps and publishes an access unit; never waits.
+    pub fn video(&mut self, codec: VideoCodec, raw: RawFrame, reorder_depth: Option<usize>) {
+        let mut inner = self.0.lock();
+        if raw.is_key {
+            if let Some(depth) = reorder_depth {
+                inner.timeline.set_reorder_depth(depth);
+            }
+            inner.audio.in_map = inner.audio.heard.take();
+        }
+        let stamp = inner.timeline.stamp_video(raw.time);
+        let payload = Payload::Video {
+            codec,
+            is_key: raw.is_key,
+            audio: inner.audio.in_map,
+        };
+        self.push(inner, payload, stamp, raw);
+    }
+
+    /// Stamps and publishes a packet of audio; never waits.
+    pub fn audio(&mut self, codec: AudioCodec, raw: RawFrame) {
+        let mut inner = self.0.lock();
+        inner.audio.heard = Some(codec);
+        let stamp = inner.timeline.stamp_audio(raw.time);
+        if inner.audio.in_map == Some(codec) {
+            self.push(inner, Payload::Audio(codec), stamp, raw);
+        }
+    }
+
+    /// How often the camera's clock jumped.
+    pub fn clock_jumps(&self) -> u64 {
+        self.0.lock().timeline.jumps()
+    }
+
+    fn push(
+        &self,
+        mut inner: MutexGuard<'_, Inner>,
+        payload: Payload,
+        stamp: Stamp,
+        raw: RawFrame,
+    ) {
+        let frame = Frame {
+            payload,
+            pts: stamp.pts,
+            dts: stamp.dts,
+            scr: stamp.scr,
+            data: raw.data,
+        };
+        let slowest = inner.places.iter().flatten().min().copied();
+        inner.log.push(Arc::new(Item::new(frame)), slowest);
+        let end = inner.log.end();
+        drop(inner);
+        self.0.end.send_replace(end);
+    }
+}
+
+/// A viewer's read side of a stream.
+#[derive(Debug)]
+pub struct Subscriber {
+    shared: Arc<Shared>,
+    end: watch::Receiver<u64>,
+    cursor: Cursor,
+    slot: usize,
+}
+
+impl Subscriber {
+    /// Waits for the next frame; the first is a key frame. Says how many were dropped before it.
+    ///
+    /// Safe to cancel: no frame is lost.
+    pub async fn next(&mut self) -> (Arc<Item>, u64) {
+        loop {
+            if let Some(read) = self.try_next() {
+                return read;
+            }
+            // The sender lives in `shared`: the wait cannot fail.
+            if self.end.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Returns the next frame if it is there.
+    pub fn try_next(&mut self) -> Option<(Arc<Item>, u64)> {
+        self.end.mark_unchanged();
+        let mut inner = self.shared.lock();
+        let read = inner.log.read(&mut self.cursor);
+        if let Some(place) = inner.places.get_mut(self.slot) {
+            *place = Some(self.cursor.next());
+        }
+        match read {
+            Read::Frame(item, dropped) => Some((item, dropped)),
+            Read::Empty => None,
+        }
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        if let Some(place) = self.shared.lock().places.get_mut(self.slot) {
+            *place = None;
+        }
+    }
+}
+
+impl Shared {
+    /// The lock is held for a few instructions and never over a wait; a panic inside leaves plain data.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::MediaTime;
+
+    #[tokio::test]
+    async fn audio_enters_at_the_key_frame_after_it_was_heard() {
+        let stream = Stream::default();
+        let mut publisher = stream.publish(Duration::ZERO);
+        let mut viewer = stream.subscribe();
+        publisher.video(VideoCodec::H264, raw(0, true), Some(0));
+        publisher.audio(AudioCodec::G711A, raw(0, false));
+        publisher.video(VideoCodec::H264, raw(3600, true), Some(0));
+        publisher.audio(AudioCodec::G711A, raw(3600, false));
+        let mut seen = Vec::new();
+        while let Some((item, _)) = viewer.try_next() {
+            seen.push(match item.frame.payload {
+                Payload::Video { audio, .. } => ("video", audio),
+                Payload::Audio(codec) => ("audio", Some(codec)),
+            });
+        }
+        let g711 = Some(AudioCodec::G711A);
+        assert_eq!(seen, [("video", None), ("video", g711), ("audio", g711)]);
+    }
+
+    #[tokio::test]
+    async fn a_waiting_viewer_is_woken_and_a_gone_one_is_forgotten() {
+        let stream = Stream::default();
+        let mut viewer = stream.subscribe();
+        let mut publisher = stream.publish(Duration::ZERO);
+        let reading = viewer.next();
+        publisher.video(VideoCodec::H265, raw(0, true), Some(0));
+        assert!(reading.await.0.frame.is_key());
+        drop(viewer);
+        assert_eq!(stream.subscribers(), 0);
+    }
+
+    fn raw(time: i64, is_key: bool) -> RawFrame {
+        let data = vec![1, 2, 3].into();
+        RawFrame {
+            time: MediaTime(time),
+            is_key,
+            reorder_depth: None,
+            size: None,
+            data,
+        }
+    }
+}

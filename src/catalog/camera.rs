@@ -1,0 +1,241 @@
+//! Records of cameras and of the departments they belong to.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{CameraId, GbCode};
+
+/// When a camera is pulled.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Pull {
+    /// While somebody looks, and a little longer.
+    #[default]
+    OnDemand,
+    /// Always.
+    Always,
+}
+
+/// Text that no output shows.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself; for the wire only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
+    }
+}
+
+/// Where a camera's stream is, without user and password.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Location {
+    /// Host name or address.
+    pub host: String,
+    /// RTSP port.
+    pub port: u16,
+    /// Path and query as given; may hold a secret, so it is never printed.
+    path: Secret,
+}
+
+impl Location {
+    /// Puts a location together; `path` begins with `/` or is empty.
+    pub fn new(host: impl Into<String>, port: u16, path: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            port,
+            path: Secret::new(path),
+        }
+    }
+
+    /// The address to connect to, once `host` was resolved to `address`.
+    pub fn to_url(&self, address: IpAddr) -> String {
+        let host = match address {
+            IpAddr::V4(v4) => v4.to_string(),
+            IpAddr::V6(v6) => format!("[{v6}]"),
+        };
+        format!("rtsp://{host}:{}{}", self.port, self.path.expose())
+    }
+
+    /// What tells cameras apart: host, port, path and query, values of secret parameters masked.
+    pub fn key(&self) -> String {
+        format!("{}:{}{}", self.host, self.port, mask(self.path.expose()))
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rtsp://{}", self.key())
+    }
+}
+
+/// Masks the values of query parameters whose name says that they are secret.
+fn mask(path: &str) -> String {
+    path.split_inclusive(['?', '&', ';', '/'])
+        .map(|part| match part.split_once('=') {
+            Some((name, value)) if is_secret_name(name) => {
+                let end = value.chars().last().filter(|c| "?&;/".contains(*c));
+                format!("{name}=****{}", end.map(String::from).unwrap_or_default())
+            }
+            _ => part.to_owned(),
+        })
+        .collect()
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["pass", "pwd", "token", "secret", "auth", "key"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Longitude and latitude in degrees, WGS-84.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Coordinates {
+    /// −180 … 180.
+    pub longitude: f64,
+    /// −90 … 90.
+    pub latitude: f64,
+}
+
+/// What a source says of a camera, before it has an identity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// File and row, for messages.
+    pub origin: String,
+    /// The camera's name.
+    pub name: String,
+    /// The id of its department.
+    pub department: String,
+    /// Where its stream is.
+    pub location: Location,
+    /// The department's own id of it.
+    pub source_id: Option<String>,
+    /// Our id, where the source repeats it.
+    pub id: Option<CameraId>,
+    /// User and password.
+    pub login: Option<(String, Secret)>,
+    /// The code that its owner gave it.
+    pub gb_code: Option<GbCode>,
+    /// The unit within the department.
+    pub organisation: Option<String>,
+    /// 1, 2, 3 or 9.
+    pub point_class: u8,
+    /// The administrative division, where it is not the gateway's.
+    pub civil_code: Option<String>,
+    /// Where it hangs.
+    pub address: Option<String>,
+    /// Where it is.
+    pub coordinates: Option<Coordinates>,
+    /// PTZType of GB/T 28181: 1 dome, 2 half-dome, 3 fixed, 4 remote fixed.
+    pub ptz: Option<u8>,
+    /// RoomType: 1 outside, 2 inside.
+    pub room: Option<u8>,
+    /// SupplyLightType: 1 none, 2 infrared, 3 white, 4 laser, 9 other.
+    pub light: Option<u8>,
+    /// Where it looks, in degrees clockwise from north, 0 … 359.
+    pub bearing: Option<u16>,
+    /// Who made it.
+    pub manufacturer: Option<String>,
+    /// Which one it is.
+    pub model: Option<String>,
+    /// The recorder that it is behind; cameras of one recorder share its limits.
+    pub nvr: Option<String>,
+    /// When it is pulled, where that is not its department's choice.
+    pub pull: Option<Pull>,
+    /// Whether it is in service.
+    pub upkeep: Upkeep,
+}
+
+/// Whether a camera is in service.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Upkeep {
+    /// It is.
+    #[default]
+    InService,
+    /// Its owner took it out.
+    Disabled,
+    /// It hangs where the law allows no camera (State Council Order 799, article 8).
+    NotAllowed,
+}
+
+impl Record {
+    /// What the camera's id is derived from: the department's own id, else the location.
+    pub fn identity_name(&self) -> String {
+        self.source_id
+            .clone()
+            .unwrap_or_else(|| self.location.key())
+    }
+}
+
+/// A department and what holds for its cameras.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Department {
+    /// `education`, `health` …
+    pub id: String,
+    /// The name that platforms show.
+    pub name: String,
+    /// Where its cameras may be.
+    pub networks: Vec<IpNet>,
+    /// At which ports.
+    pub ports: Vec<u16>,
+    /// When its cameras are pulled.
+    pub pull: Pull,
+    /// The two industry digits of its cameras' codes.
+    pub industry: String,
+    /// The network digit of its cameras' codes.
+    pub network: u8,
+}
+
+/// A camera: its record with its identity and code.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Camera {
+    /// Our id.
+    pub id: CameraId,
+    /// Its code towards platforms.
+    pub code: GbCode,
+    /// What its source says.
+    pub record: Record,
+    /// When it is pulled.
+    pub pull: Pull,
+}
+
+impl Camera {
+    /// Whether it may be pulled and shown at all.
+    pub fn is_in_service(&self) -> bool {
+        self.record.upkeep == Upkeep::InService
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_output_shows_a_secret() {
+        let location = Location::new("10.0.0.1", 554, "/s?user=a&password=hunter2&ch=1");
+        assert_eq!(
+            location.to_string(),
+            "rtsp://10.0.0.1:554/s?user=a&password=****&ch=1"
+        );
+        assert!(!format!("{location:?}").contains("hunter2"));
+        assert!(
+            location
+                .to_url("10.0.0.1".parse().unwrap())
+                .contains("hunter2")
+        );
+        assert_eq!(format!("{:?}", Secret::new("x")), "****");
+    }
+}

@@ -1,0 +1,17 @@
+//! What is known of cameras: records, identities, codes, and the tree a platform sees. Pure.
+//!
+//! `import` brings records, `store` keeps identities and codes, `sink::gb28181` serves the tree.
+
+mod allocate;
+mod camera;
+mod code;
+mod identity;
+mod snapshot;
+mod tree;
+
+pub use allocate::{Assigned, Conflict, Known, KnownNode, NodeKey, Registry};
+pub use camera::{Camera, Coordinates, Department, Location, Pull, Record, Secret, Upkeep};
+pub use code::{CodeError, GbCode, kind, pad_civil_code};
+pub use identity::CameraId;
+pub use snapshot::Catalog;
+pub use tree::{Node, NodeKind, Share, Tree};

@@ -1,0 +1,83 @@
+//! `huiju camera list`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::client::get;
+use super::say;
+use crate::config::Config;
+
+/// Which cameras.
+#[derive(Debug, Args)]
+pub(super) struct Filter {
+    /// Only of this department (id).
+    #[arg(long)]
+    department: Option<String>,
+    /// Only in this state.
+    #[arg(long)]
+    state: Option<String>,
+}
+
+pub(super) async fn list(config: &Config, filter: &Filter, json: bool) -> ExitCode {
+    let mut cursor: Option<String> = None;
+    if !json {
+        say(&format!(
+            "{:<12} {:<21} {:<16} {:<28} {}",
+            "ID", "GB CODE", "DEPARTMENT", "STATE", "NAME"
+        ));
+    }
+    loop {
+        let page = match get(config, &path(filter, cursor.as_deref())).await {
+            Ok(page) => page,
+            Err(code) => return code,
+        };
+        for camera in page
+            .get("items")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            say(&if json {
+                camera.to_string()
+            } else {
+                line(camera)
+            });
+        }
+        cursor = page.get("next").and_then(Value::as_str).map(str::to_owned);
+        if cursor.is_none() {
+            return ExitCode::SUCCESS;
+        }
+    }
+}
+
+fn path(filter: &Filter, cursor: Option<&str>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("limit", "1000");
+    let pairs = [("department", &filter.department), ("state", &filter.state)];
+    for (name, value) in pairs {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    if let Some(cursor) = cursor {
+        query.append_pair("cursor", cursor);
+    }
+    format!("/api/v1/cameras?{}", query.finish())
+}
+
+fn line(camera: &Value) -> String {
+    let text = |name: &str| camera.get(name).and_then(Value::as_str).unwrap_or("-");
+    let state = match text("cause") {
+        "none" => text("state").to_owned(),
+        cause => format!("{}/{cause}", text("state")),
+    };
+    let (id, code, department, name) = (
+        text("id"),
+        text("gb_code"),
+        text("department"),
+        text("name"),
+    );
+    format!("{id:<12} {code:<21} {department:<16} {state:<28} {name}")
+}

@@ -1,0 +1,32 @@
+//! `huiju run`.
+
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+use super::complain;
+use crate::config::Config;
+use crate::gateway;
+
+/// Runs the gateway; logs go to standard error, levels by `RUST_LOG`.
+pub(super) async fn run(config: Config) -> ExitCode {
+    // The RTSP library logs nothing that we do not say ourselves.
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,retina=error"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    match gateway::run(config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ gateway::Error::Problems(_)) => {
+            complain(&error.to_string());
+            ExitCode::from(78)
+        }
+        Err(error) => {
+            complain(&format!("huiju: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

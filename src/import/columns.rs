@@ -1,0 +1,148 @@
+//! The columns of an inventory, by their English and their Chinese names.
+
+use crate::problem::did_you_mean;
+
+/// A column that this version reads.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[expect(
+    missing_docs,
+    reason = "the table below names and the contract describes them"
+)]
+pub enum Column {
+    Name,
+    Department,
+    Url,
+    SourceId,
+    Id,
+    Username,
+    Password,
+    GbCode,
+    Organisation,
+    PointClass,
+    CivilCode,
+    Address,
+    Longitude,
+    Latitude,
+    PlaceType,
+    Bearing,
+    Ptz,
+    Room,
+    Light,
+    Manufacturer,
+    Model,
+    Nvr,
+    Pull,
+    Disabled,
+}
+
+impl Column {
+    /// The column of a header; blanks around it do not matter.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the header.
+    pub fn of(header: &str) -> Result<Self, String> {
+        let header = header.trim();
+        let found = TABLE.iter().find(|(_, english, chinese)| {
+            header.eq_ignore_ascii_case(english) || header == *chinese
+        });
+        if let Some((column, ..)) = found {
+            return Ok(*column);
+        }
+        if LATER
+            .iter()
+            .any(|(english, chinese)| header.eq_ignore_ascii_case(english) || header == *chinese)
+        {
+            return Err(format!(
+                "column `{header}` is not supported by this version: leave it out"
+            ));
+        }
+        let known = TABLE
+            .iter()
+            .flat_map(|(_, english, chinese)| [*english, *chinese]);
+        Err(match did_you_mean(header, known) {
+            Some(known) => format!("unknown column `{header}`: did you mean `{known}`?"),
+            None => format!("unknown column `{header}`"),
+        })
+    }
+
+    /// The English name.
+    pub fn name(self) -> &'static str {
+        TABLE
+            .iter()
+            .find(|(column, ..)| *column == self)
+            .map_or("", |(_, english, _)| english)
+    }
+}
+
+const TABLE: &[(Column, &str, &str)] = &[
+    (Column::Name, "name", "名称"),
+    (Column::Department, "department", "所属部门"),
+    (Column::Url, "url", "主码流地址"),
+    (Column::SourceId, "source_id", "编号"),
+    (Column::Id, "id", "id"),
+    (Column::Username, "username", "用户名"),
+    (Column::Password, "password", "密码"),
+    (Column::GbCode, "gb_code", "国标编码"),
+    (Column::Organisation, "organisation", "单位"),
+    (Column::PointClass, "point_class", "点位类型"),
+    (Column::CivilCode, "civil_code", "行政区划"),
+    (Column::Address, "address", "安装地址"),
+    (Column::Longitude, "longitude", "经度"),
+    (Column::Latitude, "latitude", "纬度"),
+    (Column::PlaceType, "place_type", "位置类型"),
+    (Column::Bearing, "bearing", "朝向"),
+    (Column::Ptz, "ptz", "云台类型"),
+    (Column::Room, "room", "室内外"),
+    (Column::Light, "light", "补光"),
+    (Column::Manufacturer, "manufacturer", "厂商"),
+    (Column::Model, "model", "型号"),
+    (Column::Nvr, "nvr", "录像机"),
+    (Column::Pull, "pull", "拉流方式"),
+    (Column::Disabled, "disabled", "停用"),
+];
+
+/// Columns of the contract that have no meaning yet: refused, not ignored.
+const LATER: &[(&str, &str)] = &[
+    ("sub_url", "子码流地址"),
+    ("credential", "凭据"),
+    ("town", "街道"),
+    ("community", "社区"),
+    ("grid", "网格"),
+    ("datum", "坐标系"),
+    ("fov", "视场角"),
+    ("view_distance", "可视距离"),
+    ("serial", "序列号"),
+    ("mac", "MAC地址"),
+    ("ip", "设备IP"),
+    ("channel", "通道号"),
+    ("transport", "传输协议"),
+    ("onvif_url", "ONVIF地址"),
+    ("snapshot_url", "抓图地址"),
+    ("replay_url", "回放模板"),
+    ("install_time", "安装时间"),
+    ("record_days", "存储天数"),
+    ("contact", "联系方式"),
+    ("legal_basis", "建设依据"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_known_in_both_languages() {
+        assert_eq!(Column::of(" 主码流地址 "), Ok(Column::Url));
+        assert_eq!(Column::of("URL"), Ok(Column::Url));
+        assert!(
+            Column::of("nane")
+                .unwrap_err()
+                .contains("did you mean `name`")
+        );
+        assert!(
+            Column::of("fov")
+                .unwrap_err()
+                .contains("not supported by this version")
+        );
+    }
+}

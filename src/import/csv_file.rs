@@ -1,0 +1,154 @@
+//! CSV as spreadsheets write it: UTF-8 with or without BOM, else GB18030.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use encoding_rs::GB18030;
+
+use super::columns::Column;
+use super::record::{Field, Row};
+use crate::problem::Problem;
+
+/// Reads the rows; line and column of a field count from 1, the column in fields.
+pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Problem> {
+    let text = decode(bytes);
+    let fail = |line, column, message| Problem {
+        file: file.to_owned(),
+        line,
+        column,
+        message,
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let mut records = reader.records();
+    let header = match records.next() {
+        Some(Ok(header)) => header,
+        Some(Err(error)) => return Err(fail(1, 0, error.to_string())),
+        None => return Err(fail(0, 0, "is empty".to_owned())),
+    };
+    let columns = columns(file, &header)?;
+    let mut rows = Vec::new();
+    for record in records {
+        let record = record.map_err(|error| {
+            let line = error.position().map_or(0, csv::Position::line);
+            fail(line, 0, error.to_string())
+        })?;
+        let line = record.position().map_or(0, csv::Position::line);
+        if record.iter().all(|field| field.trim().is_empty()) {
+            continue;
+        }
+        if record.len() != columns.len() {
+            let message = format!(
+                "has {} fields, the header has {}",
+                record.len(),
+                columns.len()
+            );
+            rows.push(Row {
+                file: file.to_owned(),
+                line,
+                fields: BTreeMap::new(),
+                broken: Some(message),
+            });
+            continue;
+        }
+        let fields = columns
+            .iter()
+            .zip(&record)
+            .zip(1..)
+            .filter(|((_, text), _)| !text.trim().is_empty());
+        let fields = fields.map(|((column, text), number)| {
+            (
+                *column,
+                Field {
+                    text: text.trim().to_owned(),
+                    line,
+                    column: number,
+                },
+            )
+        });
+        rows.push(Row {
+            file: file.to_owned(),
+            line,
+            fields: fields.collect(),
+            broken: None,
+        });
+    }
+    Ok(rows)
+}
+
+fn columns(file: &str, header: &csv::StringRecord) -> Result<Vec<Column>, Problem> {
+    let fail = |column, message| Problem {
+        file: file.to_owned(),
+        line: 1,
+        column,
+        message,
+    };
+    let mut columns = Vec::new();
+    for (number, name) in (1..).zip(header) {
+        let column = Column::of(name).map_err(|message| fail(number, message))?;
+        if columns.contains(&column) {
+            return Err(fail(
+                number,
+                format!("column `{}` stands twice", column.name()),
+            ));
+        }
+        columns.push(column);
+    }
+    for needed in [Column::Name, Column::Department, Column::Url] {
+        if !columns.contains(&needed) {
+            return Err(fail(0, format!("column `{}` is missing", needed.name())));
+        }
+    }
+    Ok(columns)
+}
+
+fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => GB18030.decode_without_bom_handling(bytes).0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charsets_of_spreadsheets_are_read() {
+        let text = "名称,所属部门,主码流地址\n天元小学东门,education,rtsp://10.0.0.1/1\n";
+        let bom = [b"\xef\xbb\xbf", text.as_bytes()].concat();
+        for bytes in [text.as_bytes(), &bom, &GB18030.encode(text).0] {
+            let rows = read("x.csv", bytes).unwrap();
+            assert_eq!(rows[0].fields[&Column::Name].text, "天元小学东门");
+            assert_eq!(rows[0].line, 2);
+        }
+    }
+
+    #[test]
+    fn a_wrong_header_is_an_error_with_its_place() {
+        let table = [
+            (
+                "name,department,ulr\n",
+                "x.csv:1:3: unknown column `ulr`: did you mean `url`?",
+            ),
+            ("name,department\n", "x.csv:1: column `url` is missing"),
+            ("name,name,url\n", "x.csv:1:2: column `name` stands twice"),
+            ("", "x.csv: is empty"),
+        ];
+        for (text, message) in table {
+            assert_eq!(
+                read("x.csv", text.as_bytes()).unwrap_err().to_string(),
+                message
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_with_too_few_fields_is_broken_and_the_rest_is_read() {
+        let rows = read("x.csv", b"name,department,url\na,b\nc,d,e\n").unwrap();
+        assert!(rows[0].broken.is_some() && rows[1].broken.is_none());
+    }
+}

@@ -1,0 +1,61 @@
+//! Inventory files to records: CSV (UTF-8 with or without BOM, GB18030) and YAML.
+//!
+//! A file that cannot be read, has no rows or a wrong header is an error as a whole; an error in a row
+//! refuses that row and no other.
+
+mod columns;
+mod csv_file;
+mod record;
+mod yaml_file;
+
+use std::path::Path;
+
+pub use columns::Column;
+pub use record::{Row, to_record};
+
+use crate::problem::Problem;
+
+/// Reads the rows of an inventory file; its name says which kind it is.
+///
+/// # Errors
+///
+/// The file as a whole cannot be used.
+pub fn read_rows(path: &Path) -> Result<Vec<Row>, Problem> {
+    let name = path.display().to_string();
+    let fail = |message: String| Problem {
+        file: name.clone(),
+        line: 0,
+        column: 0,
+        message,
+    };
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
+    let read: fn(&str, &[u8]) -> Result<Vec<Row>, Problem> =
+        match extension.to_ascii_lowercase().as_str() {
+            "csv" => csv_file::read,
+            "yaml" | "yml" => yaml_file::read,
+            _ => return Err(fail("is neither .csv nor .yaml".to_owned())),
+        };
+    let length = std::fs::metadata(path)
+        .map_err(|error| fail(error.to_string()))?
+        .len();
+    if length > FILE_BYTES_MAX {
+        return Err(fail(format!("is larger than {} MiB", FILE_BYTES_MAX >> 20)));
+    }
+    let bytes = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
+    let rows = read(&name, &bytes)?;
+    if rows.is_empty() {
+        return Err(fail(
+            "has no rows: a truncated file changes nothing".to_owned(),
+        ));
+    }
+    if rows.len() > ROWS_MAX {
+        return Err(fail(format!("has more than {ROWS_MAX} rows")));
+    }
+    Ok(rows)
+}
+
+const FILE_BYTES_MAX: u64 = 32 << 20;
+const ROWS_MAX: usize = 100_000;

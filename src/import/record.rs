@@ -1,0 +1,521 @@
+//! A row to a record: every field is checked, and every error of the row is told at once.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::columns::Column;
+use crate::catalog::{
+    Coordinates, Department, Location, Pull, Record, Secret, Upkeep, pad_civil_code,
+};
+use crate::problem::Problem;
+
+/// A row of an inventory file.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The file.
+    pub file: String,
+    /// Its line.
+    pub line: u64,
+    /// Its fields that are not empty.
+    pub fields: BTreeMap<Column, Field>,
+    /// What is wrong with the row as such.
+    pub broken: Option<String>,
+}
+
+/// A field and where it stands.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its text, without blanks around it.
+    pub text: String,
+    /// Its line.
+    pub line: u64,
+    /// Its column: in fields for CSV, in characters for YAML.
+    pub column: u64,
+}
+
+/// Checks a row and makes it a record.
+///
+/// # Errors
+///
+/// All that is wrong with it; the row is refused.
+pub fn to_record(row: &Row, departments: &[Department]) -> Result<Record, Vec<Problem>> {
+    let mut check = Check {
+        row,
+        problems: Vec::new(),
+    };
+    if let Some(message) = &row.broken {
+        check.fail(None, message.clone());
+        return Err(check.problems);
+    }
+    let record = check.record(departments);
+    match record {
+        Some(record) if check.problems.is_empty() => Ok(record),
+        _ => Err(check.problems),
+    }
+}
+
+struct Check<'a> {
+    row: &'a Row,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn record(&mut self, departments: &[Department]) -> Option<Record> {
+        let name = self.required(Column::Name);
+        let department = self.department(departments);
+        let place = self
+            .required(Column::Url)
+            .and_then(|url| self.place(&url, department));
+        let id = self.parsed(
+            Column::Id,
+            |text| text.parse().ok(),
+            "is no id of this gateway",
+        );
+        let point_class = self.point_class(department);
+        let civil_code = self.parsed(
+            Column::CivilCode,
+            |text| pad_civil_code(text).map(|_| text.to_owned()),
+            "must have 2, 4, 6 or 8 digits",
+        );
+        let coordinates = self.coordinates();
+        let ptz = self.number(Column::Ptz, 1..=4);
+        let room = self.number(Column::Room, 1..=2);
+        let light = self.number(Column::Light, 1..=9);
+        let bearing = self.parsed(
+            Column::Bearing,
+            |text| text.parse().ok().filter(|degrees| *degrees < 360),
+            "must be 0 to 359 degrees clockwise from north",
+        );
+        let pull = self.pull();
+        let upkeep = self.upkeep();
+        let (location, login) = place?;
+        Some(Record {
+            origin: format!("{}:{}", self.row.file, self.row.line),
+            name: name?,
+            department: department?.id.clone(),
+            location,
+            source_id: self.text(Column::SourceId),
+            id,
+            login,
+            // A code that is none is as good as no code: the gateway gives one.
+            gb_code: self.text(Column::GbCode).and_then(|text| text.parse().ok()),
+            organisation: self.text(Column::Organisation),
+            point_class,
+            civil_code,
+            address: self.text(Column::Address),
+            coordinates,
+            ptz,
+            room,
+            light,
+            bearing,
+            manufacturer: self.text(Column::Manufacturer),
+            model: self.text(Column::Model),
+            nvr: self.text(Column::Nvr),
+            pull,
+            upkeep,
+        })
+    }
+
+    fn text(&self, column: Column) -> Option<String> {
+        self.row.fields.get(&column).map(|field| field.text.clone())
+    }
+
+    fn required(&mut self, column: Column) -> Option<String> {
+        let text = self.text(column);
+        if text.is_none() {
+            self.fail(None, format!("{} is missing", column.name()));
+        }
+        if text
+            .as_ref()
+            .is_some_and(|text| text.len() > TEXT_BYTES_MAX)
+        {
+            self.fail(
+                Some(column),
+                format!("is longer than {TEXT_BYTES_MAX} bytes"),
+            );
+            return None;
+        }
+        text
+    }
+
+    fn parsed<T>(
+        &mut self,
+        column: Column,
+        parse: impl Fn(&str) -> Option<T>,
+        wrong: &str,
+    ) -> Option<T> {
+        let text = self.text(column)?;
+        let parsed = parse(&text);
+        if parsed.is_none() {
+            self.fail(Some(column), format!("`{text}` {wrong}"));
+        }
+        parsed
+    }
+
+    fn number(&mut self, column: Column, range: std::ops::RangeInclusive<u8>) -> Option<u8> {
+        let wrong = format!("must be {} to {}", range.start(), range.end());
+        self.parsed(
+            column,
+            |text| text.parse().ok().filter(|number| range.contains(number)),
+            &wrong,
+        )
+    }
+
+    fn department<'a>(&mut self, departments: &'a [Department]) -> Option<&'a Department> {
+        let text = self.required(Column::Department)?;
+        let found = departments.iter().find(|d| d.id == text || d.name == text);
+        if found.is_none() {
+            let known: Vec<_> = departments.iter().map(|d| d.id.as_str()).collect();
+            self.fail(
+                Some(Column::Department),
+                format!("`{text}` is none of {}", known.join(", ")),
+            );
+        }
+        found
+    }
+
+    /// Splits user and password off a URL and holds the rest to the department's ports and networks.
+    fn place(
+        &mut self,
+        url: &str,
+        department: Option<&Department>,
+    ) -> Option<(Location, Option<(String, Secret)>)> {
+        let Some((location, login)) = split_url(url) else {
+            // The text may hold a password: it is not repeated.
+            self.fail(
+                Some(Column::Url),
+                "is not rtsp://host[:port]/path".to_owned(),
+            );
+            return None;
+        };
+        let username = self.text(Column::Username);
+        let login = match username {
+            Some(username) => Some((
+                username,
+                Secret::new(self.text(Column::Password).unwrap_or_default()),
+            )),
+            None => login,
+        };
+        let department = department?;
+        if !department.ports.contains(&location.port) {
+            let message = format!("port {} is none of the department's ports", location.port);
+            self.fail(Some(Column::Url), message);
+        }
+        if let Ok(address) = location.host.parse::<IpAddr>()
+            && !department.networks.is_empty()
+            && !department
+                .networks
+                .iter()
+                .any(|network| network.contains(&address))
+        {
+            self.fail(
+                Some(Column::Url),
+                format!("{address} is outside the department's networks"),
+            );
+        }
+        Some((location, login))
+    }
+
+    fn point_class(&mut self, department: Option<&Department>) -> u8 {
+        let default = if department.is_some_and(|d| d.id == "social") {
+            3
+        } else {
+            2
+        };
+        let class = self.parsed(
+            Column::PointClass,
+            |text| {
+                text.parse()
+                    .ok()
+                    .filter(|class| matches!(class, 1 | 2 | 3 | 9))
+            },
+            "must be 1, 2, 3 or 9",
+        );
+        class.unwrap_or(default)
+    }
+
+    fn coordinates(&mut self) -> Option<Coordinates> {
+        let mut degrees = |column, limit: f64| {
+            let wrong = format!("must be degrees between -{limit} and {limit}");
+            self.parsed(
+                column,
+                |text| text.parse().ok().filter(|d: &f64| d.abs() <= limit),
+                &wrong,
+            )
+        };
+        let (longitude, latitude) = (
+            degrees(Column::Longitude, 180.0),
+            degrees(Column::Latitude, 90.0),
+        );
+        let has = |column| self.row.fields.contains_key(&column);
+        if has(Column::Longitude) != has(Column::Latitude) {
+            self.fail(None, "longitude and latitude belong together".to_owned());
+        }
+        Some(Coordinates {
+            longitude: longitude?,
+            latitude: latitude?,
+        })
+    }
+
+    fn pull(&mut self) -> Option<Pull> {
+        self.parsed(
+            Column::Pull,
+            |text| match text {
+                "on_demand" | "按需" => Some(Pull::OnDemand),
+                "always" | "常拉" => Some(Pull::Always),
+                _ => None,
+            },
+            "must be on_demand or always",
+        )
+    }
+
+    fn upkeep(&mut self) -> Upkeep {
+        let place = self
+            .text(Column::PlaceType)
+            .unwrap_or_default()
+            .to_lowercase();
+        if FORBIDDEN_PLACES
+            .iter()
+            .any(|forbidden| place.contains(forbidden))
+        {
+            return Upkeep::NotAllowed;
+        }
+        let disabled = self.parsed(
+            Column::Disabled,
+            |text| match text.to_lowercase().as_str() {
+                "true" | "yes" | "1" | "是" => Some(true),
+                "false" | "no" | "0" | "否" => Some(false),
+                _ => None,
+            },
+            "must be true or false",
+        );
+        if disabled == Some(true) {
+            Upkeep::Disabled
+        } else {
+            Upkeep::InService
+        }
+    }
+
+    fn fail(&mut self, column: Option<Column>, message: String) {
+        let field = column.and_then(|column| self.row.fields.get(&column));
+        let message = match column {
+            Some(column) => format!("{}: {message}", column.name()),
+            None => message,
+        };
+        self.problems.push(Problem {
+            file: self.row.file.clone(),
+            line: field.map_or(self.row.line, |field| field.line),
+            column: field.map_or(0, |field| field.column),
+            message,
+        });
+    }
+}
+
+/// `rtsp://[user[:password]@]host[:port][/path][?query]`; a password may hold an `@`.
+fn split_url(url: &str) -> Option<(Location, Option<(String, Secret)>)> {
+    let scheme = url
+        .get(..7)
+        .filter(|scheme| scheme.eq_ignore_ascii_case("rtsp://"))?;
+    let rest = url.get(scheme.len()..)?;
+    let path_at = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(path_at);
+    if path.contains('#') || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return None;
+    }
+    let (login, place) = match authority.rsplit_once('@') {
+        Some((login, place)) => (Some(login), place),
+        None => (None, authority),
+    };
+    let (host, port) = match place.strip_prefix('[') {
+        Some(v6) => {
+            let (host, port) = v6.split_once(']')?;
+            host.parse::<std::net::Ipv6Addr>().ok()?;
+            (host, port.strip_prefix(':'))
+        }
+        None => place
+            .split_once(':')
+            .map_or((place, None), |(host, port)| (host, Some(port))),
+    };
+    let port = port.map_or(Some(DEFAULT_PORT), |port| {
+        port.parse().ok().filter(|port| *port > 0)
+    })?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+    if host.is_empty() || !host.chars().all(is_name) {
+        return None;
+    }
+    let path = if path.starts_with('?') {
+        format!("/{path}")
+    } else {
+        path.to_owned()
+    };
+    let login = login.map(|login| {
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        (decode(user), Secret::new(decode(password)))
+    });
+    Some((Location::new(host, port, path), login))
+}
+
+/// Percent-decoding; text that is none stays as it is.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let pair = after.get(..2).and_then(|pair| str::from_utf8(pair).ok());
+        match pair
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+            .filter(|_| *first == b'%')
+        {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+const DEFAULT_PORT: u16 = 554;
+const TEXT_BYTES_MAX: usize = 1024;
+/// State Council Order 799, article 8: guest rooms, dormitories, bathrooms, changing and nursing rooms.
+const FORBIDDEN_PLACES: [&str; 18] = [
+    "客房",
+    "宿舍",
+    "浴室",
+    "澡堂",
+    "卫生间",
+    "厕所",
+    "更衣",
+    "换衣",
+    "试衣",
+    "母婴",
+    "哺乳",
+    "guest_room",
+    "guest room",
+    "dormitory",
+    "bathroom",
+    "changing",
+    "nursing",
+    "toilet",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_loses_its_password_and_keeps_its_query() {
+        let (location, login) = split_url("rtsp://admin:p@ss%2Fw@10.0.0.1:8554/a/b?ch=1").unwrap();
+        assert_eq!(location.to_string(), "rtsp://10.0.0.1:8554/a/b?ch=1");
+        let (user, password) = login.unwrap();
+        assert_eq!((user.as_str(), password.expose()), ("admin", "p@ss/w"));
+        assert_eq!(split_url("rtsp://[fd00::1]/x").unwrap().0.host, "fd00::1");
+        assert_eq!(
+            split_url("RTSP://cam?x=1").unwrap().0.to_string(),
+            "rtsp://cam:554/?x=1"
+        );
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused() {
+        for url in [
+            "http://a/",
+            "rtsp://",
+            "rtsp:///x",
+            "rtsp://a:0/",
+            "rtsp://a:x/",
+            "rtsp://a b/",
+            "rtsp://a/\n",
+            "rtsp://[::1/x",
+        ] {
+            assert!(split_url(url).is_none(), "{url}");
+        }
+    }
+
+    #[test]
+    fn all_errors_of_a_row_are_told_with_their_places() {
+        let row = row(&[
+            (Column::Department, "educatio"),
+            (Column::Url, "http://x"),
+            (Column::PointClass, "7"),
+            (Column::Longitude, "200"),
+        ]);
+        let problems = to_record(&row, &departments()).unwrap_err();
+        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "x.csv:3: name is missing",
+                "x.csv:3:2: department: `educatio` is none of education",
+                "x.csv:3:3: url: is not rtsp://host[:port]/path",
+                "x.csv:3:10: point_class: `7` must be 1, 2, 3 or 9",
+                "x.csv:3:13: longitude: `200` must be degrees between -180 and 180",
+                "x.csv:3: longitude and latitude belong together",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_camera_outside_its_departments_networks_is_refused() {
+        let row = row(&[
+            (Column::Name, "a"),
+            (Column::Department, "区教育局"),
+            (Column::Url, "rtsp://10.99.0.1/1"),
+        ]);
+        let problems = to_record(&row, &departments()).unwrap_err();
+        assert!(
+            problems[0]
+                .message
+                .contains("outside the department's networks")
+        );
+    }
+
+    #[test]
+    fn a_forbidden_place_takes_the_camera_out() {
+        let row = row(&[
+            (Column::Name, "a"),
+            (Column::Department, "education"),
+            (Column::Url, "rtsp://10.11.0.1/1"),
+            (Column::PlaceType, "学生宿舍"),
+        ]);
+        assert_eq!(
+            to_record(&row, &departments()).unwrap().upkeep,
+            Upkeep::NotAllowed
+        );
+    }
+
+    fn row(fields: &[(Column, &str)]) -> Row {
+        let fields = fields.iter().map(|(column, text)| {
+            let place = *column as u64 + 1;
+            (
+                *column,
+                Field {
+                    text: (*text).to_owned(),
+                    line: 3,
+                    column: place,
+                },
+            )
+        });
+        Row {
+            file: "x.csv".into(),
+            line: 3,
+            fields: fields.collect(),
+            broken: None,
+        }
+    }
+
+    fn departments() -> Vec<Department> {
+        vec![Department {
+            id: "education".into(),
+            name: "区教育局".into(),
+            networks: vec!["10.11.0.0/16".parse().unwrap()],
+            ports: vec![554],
+            pull: Pull::OnDemand,
+            industry: "11".into(),
+            network: 6,
+        }]
+    }
+}

@@ -1,0 +1,361 @@
+//! The metrics of the gateway: every family, its labels and its buckets on one page.
+//!
+//! Label sets are closed: configured departments and platforms, legal states and causes. There is no
+//! camera, session or address among them.
+
+use prometheus::{
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::ledger::StateCause;
+
+/// All families. Cloning shares them.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each is described by its help text below")]
+pub struct Metrics {
+    registry: Registry,
+    pub cameras: IntGaugeVec,
+    pub streams: IntGaugeVec,
+    pub source_bytes: IntCounter,
+    pub source_packets_lost: IntCounter,
+    pub source_connects: IntCounterVec,
+    pub stream_start: Histogram,
+    pub bus_frames_dropped: IntCounterVec,
+    pub sink_sessions: IntGaugeVec,
+    pub sink_bytes: IntCounterVec,
+    pub platform_registered: IntGaugeVec,
+    pub platform_requests: IntCounterVec,
+    pub platform_keepalive_missed: IntCounterVec,
+    pub catalogue_cameras: IntGaugeVec,
+    pub invites: IntCounterVec,
+    pub invite_first_frame: HistogramVec,
+    pub refused: IntCounterVec,
+    pub api_requests: IntCounterVec,
+    pub inventory_rows_rejected: IntGauge,
+    pub rtp_ports_free: IntGauge,
+    build_info: GaugeVec,
+}
+
+/// Results of a connection to a camera.
+pub const CONNECT_RESULTS: [&str; 12] = [
+    "ok",
+    "dns",
+    "refused",
+    "timeout",
+    "auth_failed",
+    "not_found",
+    "rtsp_error",
+    "no_media",
+    "stalled",
+    "codec_unsupported",
+    "source_limit",
+    "not_allowed",
+];
+
+/// Results of an INVITE.
+pub const INVITE_RESULTS: [&str; 8] = [
+    "answered",
+    "not_found",
+    "forbidden",
+    "unavailable",
+    "busy",
+    "not_acceptable",
+    "cancelled",
+    "shutdown",
+];
+
+/// Why something from the network had no effect.
+pub const REFUSED_REASONS: [&str; 7] = [
+    "sip_malformed",
+    "sip_stranger",
+    "sip_overload",
+    "manscdp_malformed",
+    "media_network",
+    "rtp_stranger",
+    "api_socket",
+];
+
+impl Metrics {
+    /// Registers all families; `departments` and `platforms` are the ids of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// A family is registered twice, or a name is not valid.
+    pub fn new(departments: &[String], platforms: &[String]) -> Result<Self, prometheus::Error> {
+        let metrics = Self::register()?;
+        for department in departments {
+            for pair in StateCause::legal() {
+                let labels = [department, pair.state().name(), pair.cause().name()];
+                metrics.cameras.with_label_values(&labels).set(0);
+            }
+            metrics.streams.with_label_values(&[department]).set(0);
+            for result in CONNECT_RESULTS {
+                metrics
+                    .source_connects
+                    .with_label_values(&[department, result])
+                    .reset();
+            }
+        }
+        for platform in platforms {
+            metrics
+                .platform_registered
+                .with_label_values(&[platform])
+                .set(0);
+            metrics
+                .platform_keepalive_missed
+                .with_label_values(&[platform])
+                .reset();
+            metrics.invite_first_frame.with_label_values(&[platform]);
+            for result in ["shared", "withheld"] {
+                metrics
+                    .catalogue_cameras
+                    .with_label_values(&[platform, result])
+                    .set(0);
+            }
+            for result in INVITE_RESULTS {
+                metrics
+                    .invites
+                    .with_label_values(&[platform, result])
+                    .reset();
+            }
+        }
+        metrics
+            .bus_frames_dropped
+            .with_label_values(&["gb28181"])
+            .reset();
+        metrics.sink_sessions.with_label_values(&["gb28181"]).set(0);
+        metrics.sink_bytes.with_label_values(&["gb28181"]).reset();
+        for reason in REFUSED_REASONS {
+            metrics.refused.with_label_values(&[reason]).reset();
+        }
+        metrics
+            .build_info
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1.0);
+        Ok(metrics)
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one line a family, all on one page")]
+    fn register() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let add = Registrar(&registry);
+        Ok(Self {
+            cameras: add.gauges(
+                "huiju_cameras",
+                "Cameras by state and cause.",
+                &["department", "state", "cause"],
+            )?,
+            streams: add.gauges(
+                "huiju_streams",
+                "Cameras that are being pulled.",
+                &["department"],
+            )?,
+            source_bytes: add.counter(
+                "huiju_source_bytes_total",
+                "RTP payload bytes received from cameras.",
+            )?,
+            source_packets_lost: add.counter(
+                "huiju_source_packets_lost_total",
+                "RTP packets missing from cameras.",
+            )?,
+            source_connects: add.counters(
+                "huiju_source_connects_total",
+                "Connections to cameras by result.",
+                &["department", "result"],
+            )?,
+            stream_start: add.histogram(
+                "huiju_stream_start_seconds",
+                "Time from the start of a connection to its first key frame.",
+            )?,
+            bus_frames_dropped: add.counters(
+                "huiju_bus_frames_dropped_total",
+                "Frames that slow viewers did not get.",
+                &["sink"],
+            )?,
+            sink_sessions: add.gauges(
+                "huiju_sink_sessions",
+                "Viewers' sessions that are running.",
+                &["sink"],
+            )?,
+            sink_bytes: add.counters(
+                "huiju_sink_bytes_total",
+                "Bytes sent to viewers, RTP headers included.",
+                &["sink"],
+            )?,
+            platform_registered: add.gauges(
+                "huiju_platform_registered",
+                "1 while the platform has accepted our registration.",
+                &["platform"],
+            )?,
+            platform_requests: add.counters(
+                "huiju_platform_requests_total",
+                "SIP requests by direction, method and answer.",
+                &["platform", "direction", "method", "code"],
+            )?,
+            platform_keepalive_missed: add.counters(
+                "huiju_platform_keepalive_missed_total",
+                "Keepalives that were not answered well.",
+                &["platform"],
+            )?,
+            catalogue_cameras: add.gauges(
+                "huiju_catalogue_cameras",
+                "Cameras that the platform may see, and those withheld from it.",
+                &["platform", "result"],
+            )?,
+            invites: add.counters(
+                "huiju_invites_total",
+                "INVITEs by result.",
+                &["platform", "result"],
+            )?,
+            invite_first_frame: add.histograms(
+                "huiju_invite_first_frame_seconds",
+                "Time from an INVITE to its first key frame at hand.",
+                &["platform"],
+            )?,
+            refused: add.counters(
+                "huiju_refused_total",
+                "What came from the network and had no effect.",
+                &["reason"],
+            )?,
+            api_requests: add.counters(
+                "huiju_api_requests_total",
+                "HTTP requests by route.",
+                &["route", "method", "code"],
+            )?,
+            inventory_rows_rejected: add.gauge(
+                "huiju_inventory_rows_rejected",
+                "Inventory rows that the last load refused.",
+            )?,
+            rtp_ports_free: add.gauge("huiju_rtp_ports_free", "RTP port pairs that are free.")?,
+            build_info: add.info(
+                "huiju_build_info",
+                "1, labelled with the version.",
+                &["version"],
+            )?,
+            registry: registry.clone(),
+        })
+    }
+
+    /// Counts a SIP request and its answer.
+    pub fn count_request(&self, platform: &str, direction: &str, method: &str, code: Option<u16>) {
+        let code = code_label(code);
+        self.platform_requests
+            .with_label_values(&[platform, direction, method, code])
+            .inc();
+    }
+
+    /// Counts something that had no effect.
+    pub fn refuse(&self, reason: &'static str) {
+        debug_assert!(REFUSED_REASONS.contains(&reason));
+        self.refused.with_label_values(&[reason]).inc();
+    }
+
+    /// Writes the exposition format, with the process's own metrics.
+    ///
+    /// # Errors
+    ///
+    /// A family cannot be encoded.
+    pub fn encode(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut out = Vec::new();
+        let mut families = self.registry.gather();
+        families.extend(prometheus::gather());
+        TextEncoder::new().encode(&families, &mut out)?;
+        Ok(out)
+    }
+}
+
+/// The closed set of answer labels.
+fn code_label(code: Option<u16>) -> &'static str {
+    match code {
+        None => "timeout",
+        Some(401) => "401",
+        Some(403) => "403",
+        Some(404) => "404",
+        Some(408) => "408",
+        Some(486) => "486",
+        Some(200..=299) => "2xx",
+        Some(500..=599) => "5xx",
+        Some(_) => "4xx",
+    }
+}
+
+struct Registrar<'a>(&'a Registry);
+
+impl Registrar<'_> {
+    fn add<T: prometheus::core::Collector + Clone + 'static>(
+        &self,
+        family: T,
+    ) -> Result<T, prometheus::Error> {
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        self.add(IntCounter::new(name, help)?)
+    }
+
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, prometheus::Error> {
+        self.add(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+        self.add(IntGauge::new(name, help)?)
+    }
+
+    fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntGaugeVec, prometheus::Error> {
+        self.add(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn info(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, prometheus::Error> {
+        self.add(GaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn histogram(&self, name: &str, help: &str) -> Result<Histogram, prometheus::Error> {
+        self.add(Histogram::with_opts(
+            HistogramOpts::new(name, help).buckets(SECONDS.to_vec()),
+        )?)
+    }
+
+    fn histograms(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<HistogramVec, prometheus::Error> {
+        self.add(HistogramVec::new(
+            HistogramOpts::new(name, help).buckets(SECONDS.to_vec()),
+            labels,
+        )?)
+    }
+}
+
+/// Buckets of all times: from a stream that runs to a camera that takes its whole budget.
+const SECONDS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_start_at_zero_for_legal_pairs_only() {
+        let metrics = Metrics::new(&["education".into()], &["district".into()]).unwrap();
+        let text = String::from_utf8(metrics.encode().unwrap()).unwrap();
+        assert!(text.contains(
+            "huiju_cameras{cause=\"refused\",department=\"education\",state=\"offline\"} 0"
+        ));
+        assert!(!text.contains("cause=\"refused\",department=\"education\",state=\"online\""));
+        assert!(text.contains("huiju_platform_registered{platform=\"district\"} 0"));
+        assert!(text.contains("process_resident_memory_bytes"));
+    }
+}

@@ -1,0 +1,54 @@
+//! What is wrong with a file: where, what, and what to do.
+
+use std::fmt;
+
+/// One thing that is wrong. Lines and columns count from 1; 0 where the whole file is meant.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Problem {
+    /// The file.
+    pub file: String,
+    /// The line.
+    pub line: u64,
+    /// The column.
+    pub column: u64,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            line,
+            column,
+            message,
+        } = self;
+        match (line, column) {
+            (0, _) => write!(f, "{file}: {message}"),
+            (_, 0) => write!(f, "{file}:{line}: {message}"),
+            _ => write!(f, "{file}:{line}:{column}: {message}"),
+        }
+    }
+}
+
+/// The name among `known` that `given` was probably meant to be.
+pub fn did_you_mean<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = known.map(|name| (strsim::damerau_levenshtein(given, name), name));
+    let limit = (given.chars().count() / 3).max(1);
+    scored
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_another_word_is_not() {
+        let known = ["address", "password", "domain"];
+        assert_eq!(did_you_mean("adress", known.into_iter()), Some("address"));
+        assert_eq!(did_you_mean("port", known.into_iter()), None);
+    }
+}

@@ -1,0 +1,7 @@
+//! Protocol cores: bytes and `now` in; bytes, deadlines and events out. No socket, no clock, no task.
+
+pub mod gb28181;
+pub mod ps;
+pub mod rtp;
+pub mod sdp;
+pub mod sip;

@@ -1,0 +1,7 @@
+//! SDP (RFC 4566): what a camera describes, what a platform offers and what it is answered.
+
+mod camera;
+mod platform;
+
+pub use camera::{CameraMedia, parse_camera};
+pub use platform::{Answer, MediaTransport, Offer, OfferError, SessionName};

@@ -1,0 +1,298 @@
+//! Where the packets of a session go: UDP with segmentation offload, or TCP.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use quinn_udp::{UdpSockRef, UdpSocketState};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+
+use super::ports::PortPair;
+use super::transport::contains;
+use crate::proto::rtp::{Framing, HEADER_LEN, PAYLOAD_MAX};
+use crate::proto::sdp::MediaTransport;
+
+/// A way that is bound, so that an answer can name its port, and not open yet.
+#[derive(Debug)]
+pub(super) enum Bound {
+    Udp {
+        media: UdpSocket,
+        control: UdpSocket,
+    },
+    Connect(TcpSocket),
+    Listen(tokio::net::TcpListener),
+}
+
+/// A way that is open.
+#[derive(Debug)]
+pub(super) struct Way {
+    kind: Kind,
+    _port: PortPair,
+    pacer: Pacer,
+    refused_since: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Udp {
+        media: UdpSocket,
+        state: UdpSocketState,
+        control: UdpSocket,
+    },
+    Tcp {
+        write: OwnedWriteHalf,
+        read: OwnedReadHalf,
+    },
+}
+
+impl Bound {
+    /// Opens the way after the ACK; `networks` are where a peer that connects may be.
+    pub(super) async fn open(
+        self,
+        peer: SocketAddr,
+        networks: &[ipnet::IpNet],
+        refuse: &(dyn Fn() + Send + Sync),
+        port: PortPair,
+    ) -> io::Result<Way> {
+        let kind = match self {
+            Self::Udp { media, control } => {
+                media.connect(peer).await?;
+                control
+                    .connect(SocketAddr::new(peer.ip(), peer.port().saturating_add(1)))
+                    .await?;
+                let state = UdpSocketState::new(UdpSockRef::from(&media))?;
+                Kind::Udp {
+                    media,
+                    state,
+                    control,
+                }
+            }
+            Self::Connect(socket) => Kind::of(connect(socket, peer).await?)?,
+            Self::Listen(listener) => Kind::of(accept(&listener, networks, refuse).await?)?,
+        };
+        Ok(Way {
+            kind,
+            _port: port,
+            pacer: Pacer::default(),
+            refused_since: None,
+        })
+    }
+}
+
+impl Kind {
+    fn of(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_TIME)
+            .with_interval(KEEPALIVE_INTERVAL);
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        let (read, write) = stream.into_split();
+        Ok(Self::Tcp { write, read })
+    }
+}
+
+impl Way {
+    /// How packets must follow one another in [`Self::send`].
+    pub(super) fn framing(&self) -> Framing {
+        match self.kind {
+            Kind::Udp { .. } => Framing::Datagrams,
+            Kind::Tcp { .. } => Framing::Lengths,
+        }
+    }
+
+    /// Sends the packets of one pack; waits while a TCP peer does not read.
+    ///
+    /// # Errors
+    ///
+    /// The way has ended: a TCP connection, or a UDP peer that was unreachable for long.
+    pub(super) async fn send(&mut self, packets: Bytes) -> io::Result<()> {
+        match &mut self.kind {
+            Kind::Tcp { write, .. } => write.write_all(&packets).await,
+            Kind::Udp { media, state, .. } => {
+                for piece in packets.chunks(PIECE_BYTES) {
+                    self.pacer.wait(piece.len()).await;
+                    match send_datagrams(media, state, piece).await {
+                        Ok(()) => self.refused_since = None,
+                        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                            let now = Instant::now();
+                            let since = *self.refused_since.get_or_insert(now);
+                            if now - since > REFUSED_MAX {
+                                return Err(error);
+                            }
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends RTCP; over TCP there is none.
+    pub(super) async fn send_control(&self, packet: &BytesMut) {
+        if let Kind::Udp { control, .. } = &self.kind {
+            // A peer that does not listen there refuses it: no fault of the session.
+            let _sent = control.send(packet).await;
+        }
+    }
+
+    /// Waits until the peer is heard: a receiver report, or the end of a TCP connection.
+    ///
+    /// # Errors
+    ///
+    /// The connection has ended.
+    pub(super) async fn heard(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 1500];
+        match &mut self.kind {
+            Kind::Udp { control, .. } => loop {
+                if control.recv(&mut buffer).await.is_ok() {
+                    return Ok(());
+                }
+                // Refused by a peer that does not listen there: reported once a report of ours.
+                sleep(CONTROL_PAUSE).await;
+            },
+            Kind::Tcp { read, .. } => match read.read(&mut buffer).await? {
+                0 => Err(io::ErrorKind::ConnectionReset.into()),
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
+/// One system call sends all packets of a piece (UDP segmentation offload).
+async fn send_datagrams(
+    socket: &UdpSocket,
+    state: &UdpSocketState,
+    piece: &[u8],
+) -> io::Result<()> {
+    let transmit = quinn_udp::Transmit {
+        destination: socket.peer_addr()?,
+        ecn: None,
+        contents: piece,
+        segment_size: (piece.len() > SEGMENT).then_some(SEGMENT),
+        src_ip: None,
+    };
+    loop {
+        socket.writable().await?;
+        let sent = socket.try_io(Interest::WRITABLE, || {
+            state.try_send(UdpSockRef::from(socket), &transmit)
+        });
+        match sent {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            other => return other,
+        }
+    }
+}
+
+async fn connect(socket: TcpSocket, peer: SocketAddr) -> io::Result<TcpStream> {
+    // A socket connects once: the tries after the first bind the same port again.
+    let local = socket.local_addr()?;
+    let mut socket = Some(socket);
+    let mut last = io::Error::from(io::ErrorKind::TimedOut);
+    for attempt in 0..CONNECTS_MAX {
+        if attempt > 0 {
+            sleep(CONNECT_PAUSE).await;
+        }
+        let socket = match socket.take() {
+            Some(socket) => socket,
+            None => {
+                let socket = if local.is_ipv4() {
+                    TcpSocket::new_v4()
+                } else {
+                    TcpSocket::new_v6()
+                }?;
+                socket.set_reuseaddr(true)?;
+                socket.bind(local)?;
+                socket
+            }
+        };
+        match timeout(CONNECT_TIME, socket.connect(peer)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(_) => {}
+        }
+    }
+    Err(last)
+}
+
+/// Accepts one connection from `networks`; others are closed and do not use up the listener.
+async fn accept(
+    listener: &tokio::net::TcpListener,
+    networks: &[ipnet::IpNet],
+    refuse: &(dyn Fn() + Send + Sync),
+) -> io::Result<TcpStream> {
+    let until = Instant::now() + ACCEPT_TIME;
+    loop {
+        let (stream, peer) = timeout_at(until, listener.accept()).await??;
+        if contains(networks, peer.ip()) {
+            return Ok(stream);
+        }
+        refuse();
+    }
+}
+
+/// Binds what the answer's transport needs.
+pub(super) fn bind(
+    transport: MediaTransport,
+    address: IpAddr,
+    ports: &super::RtpPorts,
+) -> io::Result<(Bound, PortPair, u16)> {
+    let (bound, pair) = match transport {
+        MediaTransport::Udp => {
+            let (pair, media, control) = ports.bind_udp(address)?;
+            (Bound::Udp { media, control }, pair)
+        }
+        MediaTransport::TcpConnect => {
+            let (pair, socket) = ports.bind_tcp(address)?;
+            (Bound::Connect(socket), pair)
+        }
+        MediaTransport::TcpListen => {
+            let (pair, socket) = ports.bind_tcp(address)?;
+            (Bound::Listen(socket.listen(BACKLOG)?), pair)
+        }
+    };
+    let port = pair.port();
+    Ok((bound, pair, port))
+}
+
+/// Spreads a burst: a group of pictures from the cache must not overrun the receiver.
+#[derive(Debug, Default)]
+struct Pacer {
+    /// When what was sent will have left at the paced rate.
+    free_at: Option<Instant>,
+}
+
+impl Pacer {
+    async fn wait(&mut self, bytes: usize) {
+        let now = Instant::now();
+        let free_at = self.free_at.map_or(now, |at| at.max(now));
+        if free_at > now + AHEAD_MAX {
+            sleep_until(free_at).await;
+        }
+        self.free_at =
+            Some(free_at + Duration::from_nanos(bytes as u64 * 8_000_000_000 / PACED_RATE));
+    }
+}
+
+const SEGMENT: usize = HEADER_LEN + PAYLOAD_MAX;
+/// Within 64 segments and 65,507 bytes, the limits of an offloaded send.
+const PIECE_BYTES: usize = 44 * SEGMENT;
+/// Bits a second of a burst.
+const PACED_RATE: u64 = 100_000_000;
+/// So far ahead of the paced rate a session may run: a frame of usual size leaves at once.
+const AHEAD_MAX: Duration = Duration::from_millis(5);
+/// A UDP peer that was unreachable for so long has gone without a BYE.
+const REFUSED_MAX: Duration = Duration::from_secs(10);
+const CONTROL_PAUSE: Duration = Duration::from_secs(1);
+const CONNECTS_MAX: u32 = 3;
+const CONNECT_PAUSE: Duration = Duration::from_secs(1);
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+const ACCEPT_TIME: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIME: Duration = Duration::from_secs(20);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const BACKLOG: u32 = 8;

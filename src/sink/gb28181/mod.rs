@@ -1,0 +1,21 @@
+//! The lower-level platform of GB/T 28181: registers at platforms, answers them, sends them video.
+//!
+//! [`Platforms`] has one task a platform ([`platform`]) that owns registration, transactions and
+//! dialogs, one task a media session ([`session`]), and the SIP sockets ([`transport`]) whose router
+//! decides which platform a message belongs to. The rules are in `proto::gb28181`.
+
+mod calls;
+mod media;
+mod platform;
+mod platforms;
+mod ports;
+mod queries;
+mod requests;
+mod session;
+mod settings;
+mod transport;
+
+pub use platforms::{Gateway, PlatformStatus, Platforms};
+pub use ports::RtpPorts;
+pub use settings::{Authority, Keepalive, Limits, Media, PlatformSettings, SsrcChoice};
+pub use transport::{Sockets, bind};

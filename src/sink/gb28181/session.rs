@@ -1,0 +1,294 @@
+//! One media session: from the camera's first key frame to the end of the call.
+//!
+//! The platform's task owns the call; this task owns the media. It says [`Event::Ready`] once a key
+//! frame is at hand, sends from the ACK on, and says [`Event::Ended`] when it cannot go on.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use super::media::{self, Bound, Way};
+use super::ports::{PortPair, RtpPorts};
+use super::settings::Media;
+use crate::bus::{Item, Subscriber};
+use crate::catalog::Camera;
+use crate::ledger::{Cause, State};
+use crate::media::Payload;
+use crate::metrics::Metrics;
+use crate::proto::rtp::{Packetizer, SenderReport, Ssrc};
+use crate::proto::sdp::{MediaTransport, Offer};
+use crate::source::{Lease, Sources, Status};
+
+/// What a session needs to know.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) call_id: String,
+    pub(super) camera: Arc<Camera>,
+    pub(super) offer: Offer,
+    pub(super) ssrc: Ssrc,
+    pub(super) settings: Media,
+    /// The address to send from.
+    pub(super) local: IpAddr,
+    pub(super) sources: Sources,
+    pub(super) ports: RtpPorts,
+    pub(super) metrics: Metrics,
+    /// Bytes sent to the platform, over all sessions.
+    pub(super) meter: Arc<AtomicU64>,
+    pub(super) events: mpsc::Sender<Event>,
+}
+
+/// What a session tells its platform's task.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A key frame is at hand and a port is bound: answer 200.
+    Ready {
+        call_id: String,
+        port: u16,
+        ack: oneshot::Sender<()>,
+    },
+    /// The call cannot be answered.
+    Refused {
+        call_id: String,
+        code: u16,
+        reason: String,
+    },
+    /// Media has ended: send BYE.
+    Ended { call_id: String, reason: String },
+}
+
+/// Why a call is refused.
+type Refusal = (u16, String);
+
+impl Session {
+    /// Runs the session until it ends or is `cancelled` by the end of its call.
+    pub(super) async fn run(self, cancelled: CancellationToken) {
+        tokio::select! {
+            () = cancelled.cancelled() => {}
+            () = self.serve() => {}
+        }
+    }
+
+    async fn serve(&self) {
+        let Some(lease) = self.sources.lease(&self.camera) else {
+            return self
+                .refuse((404, "its department is gone".to_owned()))
+                .await;
+        };
+        if let Err(refusal) = self.first_key_frame(&lease).await {
+            return self.refuse(refusal).await;
+        }
+        let (bound, pair, port) = match media::bind(self.offer.transport, self.local, &self.ports) {
+            Ok(bound) => bound,
+            Err(error) => return self.refuse((486, format!("no RTP port: {error}"))).await,
+        };
+        let (ack, acknowledged) = oneshot::channel();
+        let call_id = self.call_id.clone();
+        if self
+            .events
+            .send(Event::Ready { call_id, port, ack })
+            .await
+            .is_err()
+        {
+            return;
+        }
+        // The platform's task drops the sender when the call ends without an ACK.
+        if acknowledged.await.is_err() {
+            return;
+        }
+        let reason = self.stream(&lease, bound, pair).await;
+        let ended = Event::Ended {
+            call_id: self.call_id.clone(),
+            reason,
+        };
+        // The task that would hear it may be gone with the gateway.
+        let _heard = self.events.send(ended).await;
+    }
+
+    async fn refuse(&self, (code, reason): Refusal) {
+        let refused = Event::Refused {
+            call_id: self.call_id.clone(),
+            code,
+            reason,
+        };
+        let _heard = self.events.send(refused).await;
+    }
+
+    /// Waits for a key frame that the platform can decode; a camera that fails meanwhile is 480.
+    async fn first_key_frame(&self, lease: &Lease) -> Result<(), Refusal> {
+        let until = Instant::now() + self.settings.first_frame_within;
+        let mut viewer = lease.stream().subscribe();
+        let mut status = lease.status();
+        let failures = status.borrow_and_update().failures;
+        if let Some(cause) = locked(&status.borrow()) {
+            return Err((480, cause));
+        }
+        let (item, _) = tokio::select! {
+            biased;
+            item = timeout_at(until, viewer.next()) => item.map_err(|_| {
+                (480, format!("no key frame within {:?}", self.settings.first_frame_within))
+            })?,
+            cause = failed(&mut status, failures) => return Err((480, cause)),
+        };
+        match item.frame.payload {
+            Payload::Video { codec, .. } if !self.settings.codecs.contains(&codec) => {
+                Err((488, format!("the camera sends {}", codec.name())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends until something ends it; returns what.
+    async fn stream(&self, lease: &Lease, bound: Bound, pair: PortPair) -> String {
+        let peer = SocketAddr::new(self.offer.address, self.offer.port);
+        let refuse = || self.metrics.refuse("rtp_stranger");
+        let way = match bound
+            .open(peer, &self.settings.networks, &refuse, pair)
+            .await
+        {
+            Ok(way) => way,
+            Err(error) => return format!("no media connection: {error}"),
+        };
+        let sessions = self.metrics.sink_sessions.with_label_values(&["gb28181"]);
+        sessions.inc();
+        let _running = Running(sessions);
+        info!(transport = ?self.offer.transport, %peer, "media is running");
+        let mut sender = Sender {
+            session: self,
+            framing_buffer: BytesMut::new(),
+            packetizer: Packetizer::new(self.ssrc, self.offer.payload_type, rand::random()),
+            way,
+            packets: 0,
+            octets: 0,
+            report_at: Instant::now(),
+            heard_at: Instant::now(),
+        };
+        sender.run(lease.stream().subscribe()).await
+    }
+}
+
+/// Counts a session while it runs.
+struct Running(prometheus::IntGauge);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+struct Sender<'a> {
+    session: &'a Session,
+    framing_buffer: BytesMut,
+    packetizer: Packetizer,
+    way: Way,
+    packets: u32,
+    octets: u32,
+    report_at: Instant,
+    heard_at: Instant,
+}
+
+impl Sender<'_> {
+    async fn run(&mut self, mut viewer: Subscriber) -> String {
+        let settings = &self.session.settings;
+        let mut lost_at = Instant::now() + settings.lost_grace;
+        loop {
+            let unheard_at = settings.rtcp_timeout.map(|timeout| self.heard_at + timeout);
+            tokio::select! {
+                (item, dropped) = viewer.next() => {
+                    if dropped > 0 {
+                        debug!(dropped, "the platform reads too slowly");
+                        self.session.metrics.bus_frames_dropped.with_label_values(&["gb28181"]).inc_by(dropped);
+                    }
+                    lost_at = Instant::now() + settings.lost_grace;
+                    if let Err(error) = self.send(&item).await {
+                        return format!("the platform cannot be reached: {error}");
+                    }
+                }
+                heard = self.way.heard() => match heard {
+                    Ok(()) => self.heard_at = Instant::now(),
+                    Err(error) => return format!("the platform closed the connection: {error}"),
+                },
+                () = sleep_until(lost_at) => {
+                    return format!("no frame from the camera for {:?}", settings.lost_grace);
+                }
+                () = sleep_until(unheard_at.unwrap_or(lost_at)), if unheard_at.is_some() => {
+                    return "no receiver report in time".to_owned();
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, item: &Arc<Item>) -> std::io::Result<()> {
+        let pack = item.pack();
+        let framing = self.way.framing();
+        let packets = self
+            .packetizer
+            .write(pack, framing, &mut self.framing_buffer);
+        let bytes = self.framing_buffer.split().freeze();
+        let sent = bytes.len() as u64;
+        self.way.send(bytes).await?;
+        self.packets = self.packets.wrapping_add(packets as u32);
+        self.octets = self.octets.wrapping_add(pack.len() as u32);
+        self.session
+            .metrics
+            .sink_bytes
+            .with_label_values(&["gb28181"])
+            .inc_by(sent);
+        self.session.meter.fetch_add(sent, Ordering::Relaxed);
+        let now = Instant::now();
+        if now >= self.report_at && self.session.offer.transport == MediaTransport::Udp {
+            self.report_at = now + REPORT_INTERVAL;
+            self.report(pack.time()).await;
+        }
+        Ok(())
+    }
+
+    async fn report(&self, rtp_time: u32) {
+        let mut packet = BytesMut::new();
+        SenderReport {
+            ssrc: self.session.ssrc,
+            wall: wall_clock(),
+            rtp_time,
+            packets: self.packets,
+            octets: self.octets,
+            cname: "huiju",
+        }
+        .write(&mut packet);
+        // The report waits for nothing but room in the socket.
+        let _sent = timeout(REPORT_TIME, self.way.send_control(&packet)).await;
+    }
+}
+
+/// Resolves when a try of the camera failed since `failures` were counted.
+async fn failed(status: &mut watch::Receiver<Status>, failures: u64) -> String {
+    loop {
+        if status.changed().await.is_err() {
+            return "the gateway stops".to_owned();
+        }
+        let status = status.borrow();
+        if status.failures > failures {
+            return format!("the camera is {}", status.state);
+        }
+    }
+}
+
+/// A camera that refused its password is not asked again before its time.
+fn locked(status: &Status) -> Option<String> {
+    let is_locked =
+        status.state.state() == State::Offline && status.state.cause() == Cause::AuthLocked;
+    is_locked.then(|| format!("the camera is {}", status.state))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a shell reads the clock")]
+fn wall_clock() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}
+
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+const REPORT_TIME: Duration = Duration::from_millis(100);

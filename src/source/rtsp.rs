@@ -1,0 +1,247 @@
+//! One RTSP session with a camera: opened by retina, depacketised by us, published on the bus.
+//!
+//! RTP packets are taken from the session and not its demuxed frames, which are not bit-exact. Over TCP
+//! only: over UDP the library connects to an address that the camera names before we see it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use retina::client::{
+    Credentials, InitialTimestampPolicy, PacketItem, PlayOptions, Playing, Session, SessionGroup,
+    SessionIdPolicy, SessionOptions, SetupOptions, TeardownPolicy, Transport,
+};
+use retina::rtp::ReceivedPacket;
+use tokio::time::timeout;
+
+use crate::catalog::Camera;
+use crate::ledger::Cause;
+use crate::media::{AudioCodec, MediaTime, VideoCodec};
+use crate::proto::rtp::{DepacketizeError, Depacketizer, Packet, RawFrame};
+use crate::proto::sdp::{CameraMedia, parse_camera};
+
+/// A session that plays.
+pub(super) struct RtspSession {
+    session: Session<Playing>,
+    /// By number of the stream in the SDP; `None` for what was not set up.
+    tracks: Vec<Option<Track>>,
+}
+
+struct Track {
+    kind: TrackKind,
+    depacketizer: Depacketizer,
+    clock_rate: i64,
+}
+
+/// What a track is of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum TrackKind {
+    Video(VideoCodec),
+    Audio(AudioCodec),
+}
+
+/// What a session gave.
+#[derive(Debug)]
+pub(super) enum Received {
+    /// Bytes of RTP payload, packets missing before it, and whether its packet was of use.
+    Packet {
+        bytes: usize,
+        lost: u16,
+        outcome: Result<(), DepacketizeError>,
+    },
+    /// Something that is no media.
+    Control,
+}
+
+/// Why a session did not come to be, or ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Failure {
+    pub(super) cause: Cause,
+    /// For the log; never holds a secret: the library prints neither URL nor credentials in it.
+    pub(super) detail: String,
+    /// The camera is well and must be asked again at once.
+    pub(super) is_restart: bool,
+}
+
+impl Failure {
+    pub(super) fn new(cause: Cause, detail: impl Into<String>) -> Self {
+        Self {
+            cause,
+            detail: detail.into(),
+            is_restart: false,
+        }
+    }
+
+    fn of(error: &retina::Error) -> Self {
+        let text = error.to_string();
+        let first_line = text.lines().next().unwrap_or_default().to_owned();
+        let cause = match error.status_code() {
+            Some(401 | 403) => Cause::AuthFailed,
+            Some(404 | 410) => Cause::NotFound,
+            Some(453 | 503) => Cause::SourceLimit,
+            Some(_) => Cause::RtspError,
+            None if text.contains("refused") => Cause::Refused,
+            None if text.starts_with("Unable to connect") => Cause::Timeout,
+            None => Cause::RtspError,
+        };
+        // A camera that restarts its encoder changes its SSRC; the library ends the session there.
+        let is_restart = first_line.to_ascii_lowercase().contains("ssrc");
+        Self {
+            cause,
+            detail: first_line,
+            is_restart,
+        }
+    }
+}
+
+impl RtspSession {
+    /// Connects to `address`, which was checked before, and starts to play.
+    pub(super) async fn open(
+        camera: &Camera,
+        address: IpAddr,
+        group: Arc<SessionGroup>,
+    ) -> Result<Self, Failure> {
+        let url = camera.record.location.to_url(address).parse();
+        let url = url.map_err(|_| Failure::new(Cause::NotFound, "the URL cannot be used"))?;
+        let login = camera
+            .record
+            .login
+            .as_ref()
+            .map(|(username, password)| Credentials {
+                username: username.clone(),
+                password: password.expose().to_owned(),
+            });
+        let options = SessionOptions::default()
+            .creds(login)
+            .session_group(group)
+            .teardown(TeardownPolicy::Always)
+            .session_id(SessionIdPolicy::UseFirst)
+            .user_agent("huiju".to_owned());
+        let mut session = step("DESCRIBE", Session::describe(url, options)).await?;
+        let tracks = choose_tracks(&session)?;
+        for number in
+            (0..tracks.len()).filter(|number| tracks.get(*number).is_some_and(Option::is_some))
+        {
+            let options = SetupOptions::default().transport(Transport::Tcp(Default::default()));
+            step("SETUP", session.setup(number, options)).await?;
+        }
+        let options = PlayOptions::default().initial_timestamp(InitialTimestampPolicy::Permissive);
+        let session = step("PLAY", session.play(options)).await?;
+        Ok(Self { session, tracks })
+    }
+
+    /// What its tracks are of.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = TrackKind> {
+        self.tracks.iter().flatten().map(|track| track.kind)
+    }
+
+    /// Waits for what comes next, and hands completed frames to `sink`. Safe to cancel.
+    pub(super) async fn receive(
+        &mut self,
+        sink: &mut (dyn FnMut(TrackKind, RawFrame) + Send),
+    ) -> Result<Received, Failure> {
+        match self.session.next().await {
+            Some(Ok(PacketItem::Rtp(packet))) => Ok(self.take(&packet, sink)),
+            Some(Ok(_)) => Ok(Received::Control),
+            Some(Err(error)) => Err(Failure::of(&error)),
+            None => Err(Failure::new(
+                Cause::RtspError,
+                "the camera ended the session",
+            )),
+        }
+    }
+
+    fn take(
+        &mut self,
+        packet: &ReceivedPacket,
+        sink: &mut (dyn FnMut(TrackKind, RawFrame) + Send),
+    ) -> Received {
+        let Some(Some(track)) = self.tracks.get_mut(packet.stream_id()) else {
+            return Received::Control;
+        };
+        let payload = packet.payload();
+        let ticks = packet.timestamp().elapsed();
+        let time = MediaTime(ticks.saturating_mul(MediaTime::TICKS_PER_SECOND) / track.clock_rate);
+        let packet = Packet {
+            time,
+            is_marked: packet.mark(),
+            lost: packet.loss(),
+            payload,
+        };
+        let kind = track.kind;
+        let outcome = track
+            .depacketizer
+            .push(&packet, &mut |frame| sink(kind, frame));
+        Received::Packet {
+            bytes: payload.len(),
+            lost: packet.lost,
+            outcome,
+        }
+    }
+}
+
+/// Takes the first video and the first audio track that can be passed on.
+fn choose_tracks(
+    session: &Session<retina::client::Described>,
+) -> Result<Vec<Option<Track>>, Failure> {
+    let described = parse_camera(session.sdp());
+    let mut has = (false, false);
+    let tracks: Vec<Option<Track>> = session
+        .streams()
+        .iter()
+        .zip(described)
+        .map(|(stream, media)| {
+            let kind = match media {
+                CameraMedia::Video { codec, .. } if !has.0 => {
+                    has.0 = true;
+                    TrackKind::Video(codec)
+                }
+                CameraMedia::Audio(codec, _) if !has.1 => {
+                    has.1 = true;
+                    TrackKind::Audio(codec)
+                }
+                _ => return None,
+            };
+            let clock_rate = i64::from(stream.clock_rate_hz().max(1));
+            Some(Track {
+                kind,
+                depacketizer: media.depacketizer()?,
+                clock_rate,
+            })
+        })
+        .collect();
+    let names = || {
+        session
+            .streams()
+            .iter()
+            .map(|stream| stream.encoding_name())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    if has.0 {
+        Ok(tracks)
+    } else {
+        Err(Failure::new(
+            Cause::CodecUnsupported,
+            format!("no H.264 or H.265 among: {}", names()),
+        ))
+    }
+}
+
+/// A handshake has ten seconds a step: the library has no limit of its own.
+async fn step<T>(
+    name: &'static str,
+    future: impl Future<Output = Result<T, retina::Error>>,
+) -> Result<T, Failure> {
+    match timeout(STEP_TIME, future).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Failure::of(&error)),
+        Err(_) => Err(Failure::new(
+            Cause::Timeout,
+            format!("no answer to {name} in {STEP_TIME:?}"),
+        )),
+    }
+}
+
+const STEP_TIME: Duration = Duration::from_secs(10);

@@ -1,0 +1,262 @@
+//! YAML with the place of every key and value, so that a message can say line and column.
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_yaml::Spanned;
+
+use crate::problem::Problem;
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// Its line, from 1.
+    pub line: u64,
+    /// Its column, from 1.
+    pub column: u64,
+}
+
+/// A value.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// A scalar, letter for letter as it stands in the file; whether it stands in quotes.
+    Scalar {
+        /// The text.
+        text: String,
+        /// Whether it stands in quotes.
+        is_quoted: bool,
+    },
+    /// Nothing, or `~` or `null`.
+    Null,
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping, in order.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key and where it stands.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// The key.
+    pub name: String,
+    /// Its line, from 1.
+    pub line: u64,
+    /// Its column, from 1.
+    pub column: u64,
+}
+
+/// Reads a document.
+///
+/// # Errors
+///
+/// It is no YAML; the problem says where.
+pub fn parse(file: &str, text: &str) -> Result<Node, Problem> {
+    if text.len() > BYTES_MAX {
+        let message = format!("is larger than {} MiB", BYTES_MAX >> 20);
+        return Err(Problem {
+            file: file.to_owned(),
+            line: 0,
+            column: 0,
+            message,
+        });
+    }
+    let raw: Raw = serde_yaml::from_str(text).map_err(|error| {
+        let location = error.location();
+        let message = error.to_string();
+        // The library draws the place under its message; the place is in the problem already.
+        let message = message
+            .lines()
+            .next()
+            .unwrap_or("not valid YAML")
+            .to_owned();
+        Problem {
+            file: file.to_owned(),
+            line: location.map_or(0, |location| location.line()),
+            column: location.map_or(0, |location| location.column()),
+            message,
+        }
+    })?;
+    Ok(raw.into_node(text))
+}
+
+/// A value as the library reads it.
+struct Raw(Spanned<RawValue>);
+
+enum RawValue {
+    Scalar(String),
+    /// A number, a boolean: its letters are taken from the file.
+    Plain,
+    Null,
+    List(Vec<Raw>),
+    Map(Vec<(Spanned<String>, Raw)>),
+}
+
+impl Raw {
+    fn into_node(self, source: &str) -> Node {
+        let place = self.0.referenced;
+        let value = match self.0.value {
+            RawValue::Scalar(text) => Value::Scalar {
+                is_quoted: written(source, place).starts_with(['"', '\'']),
+                text,
+            },
+            RawValue::Plain => Value::Scalar {
+                text: written(source, place).trim().to_owned(),
+                is_quoted: false,
+            },
+            RawValue::Null => Value::Null,
+            RawValue::List(items) => Value::List(
+                items
+                    .into_iter()
+                    .map(|item| item.into_node(source))
+                    .collect(),
+            ),
+            RawValue::Map(entries) => Value::Map(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| {
+                        let place = key.referenced;
+                        let key = Key {
+                            name: key.value,
+                            line: place.line(),
+                            column: place.column(),
+                        };
+                        (key, value.into_node(source))
+                    })
+                    .collect(),
+            ),
+        };
+        Node {
+            value,
+            line: place.line(),
+            column: place.column(),
+        }
+    }
+}
+
+fn written(source: &str, place: serde_yaml::Location) -> &str {
+    let span = place.span();
+    let start = span.byte_offset().and_then(|at| usize::try_from(at).ok());
+    let length = span
+        .byte_len()
+        .and_then(|length| usize::try_from(length).ok());
+    let range = start
+        .zip(length)
+        .map(|(start, length)| start..start + length);
+    range
+        .and_then(|range| source.get(range))
+        .unwrap_or_default()
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Spanned::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = RawValue;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<RawValue, E> {
+        Ok(RawValue::Scalar(text.to_owned()))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<RawValue, E> {
+        Ok(RawValue::Plain)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<RawValue, E> {
+        Ok(RawValue::Plain)
+    }
+
+    fn visit_i128<E: Error>(self, _: i128) -> Result<RawValue, E> {
+        Ok(RawValue::Plain)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<RawValue, E> {
+        Ok(RawValue::Plain)
+    }
+
+    fn visit_u128<E: Error>(self, _: u128) -> Result<RawValue, E> {
+        Ok(RawValue::Plain)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<RawValue, E> {
+        Ok(RawValue::Plain)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<RawValue, E> {
+        Ok(RawValue::Null)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<RawValue, E> {
+        Ok(RawValue::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<RawValue, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(RawValue::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<RawValue, A::Error> {
+        let mut map = Vec::new();
+        while let Some(key) = entries.next_key()? {
+            map.push((key, entries.next_value()?));
+        }
+        Ok(RawValue::Map(map))
+    }
+}
+
+const BYTES_MAX: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_keep_their_letters_and_places() {
+        let node = parse(
+            "x.yaml",
+            "a: 0010\nb: \"0010\"\n文: {c: [10.0.0.0/8, 1e3], d: ~}\n",
+        )
+        .unwrap();
+        let Value::Map(entries) = node.value else {
+            panic!("no map")
+        };
+        assert!(matches!(&entries[0].1.value,
+            Value::Scalar { text, is_quoted: false } if text == "0010"));
+        assert!(matches!(&entries[1].1.value,
+            Value::Scalar { text, is_quoted: true } if text == "0010"));
+        let Value::Map(inner) = &entries[2].1.value else {
+            panic!("no map")
+        };
+        let Value::List(list) = &inner[0].1.value else {
+            panic!("no list")
+        };
+        assert!(matches!(&list[1].value, Value::Scalar { text, .. } if text == "1e3"));
+        assert_eq!((list[0].line, list[0].column), (3, 9));
+        assert!(matches!(inner[1].1.value, Value::Null));
+    }
+
+    #[test]
+    fn what_is_no_yaml_has_a_place() {
+        let problem = parse("x.yaml", "a: [1\nb: 2\n").unwrap_err();
+        assert!(problem.line > 0, "{problem}");
+        let twice = parse("x.yaml", "a: 1\na: 2\n").unwrap_err();
+        assert_eq!((twice.line, twice.column), (2, 1), "{twice}");
+    }
+}

@@ -1,0 +1,6 @@
+//! The real gateway between simulated cameras and platforms; a file a scenario.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod first_light;
+mod world;

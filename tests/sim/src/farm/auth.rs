@@ -1,0 +1,215 @@
+//! Credentials that a camera asks for: Basic (RFC 7617), and Digest with MD5 and no qop (RFC 2617).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest as _, Md5};
+
+use super::request::Request;
+use super::settings::Auth;
+
+/// The realm that cameras name.
+const REALM: &str = "IP Camera";
+
+/// What a camera makes of a request's credentials.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    Granted,
+    /// Refuse with this value of `WWW-Authenticate`.
+    Challenge {
+        header: String,
+        had_credentials: bool,
+    },
+}
+
+/// Checks credentials, and keeps the nonce they are made with.
+#[derive(Debug)]
+pub(super) struct Gatekeeper {
+    auth: Auth,
+    nonce: String,
+    uses: u32,
+}
+
+impl Gatekeeper {
+    /// Starts with a nonce of the caller's, which nobody can guess.
+    pub(super) fn new(auth: Auth, nonce: String) -> Self {
+        Self {
+            auth,
+            nonce,
+            uses: 0,
+        }
+    }
+
+    /// Judges a request; `fresh` replaces the nonce when it is used up.
+    pub(super) fn judge(&mut self, request: &Request, fresh: impl FnOnce() -> String) -> Verdict {
+        let credentials = request.header("Authorization");
+        let refuse = |header| Verdict::Challenge {
+            header,
+            had_credentials: credentials.is_some(),
+        };
+        match &self.auth {
+            Auth::Open => Verdict::Granted,
+            Auth::Basic { username, password } => {
+                let expected = format!(
+                    "Basic {}",
+                    STANDARD.encode(format!("{username}:{password}"))
+                );
+                if credentials == Some(expected.as_str()) {
+                    Verdict::Granted
+                } else {
+                    refuse(format!("Basic realm=\"{REALM}\""))
+                }
+            }
+            Auth::Digest {
+                username,
+                password,
+                nonce_uses,
+            } => {
+                let known = Known {
+                    username,
+                    password,
+                    nonce: &self.nonce,
+                };
+                if !credentials.is_some_and(|credentials| known.matches(credentials, request)) {
+                    return refuse(challenge(&self.nonce, false));
+                }
+                if nonce_uses.is_some_and(|uses| self.uses >= uses) {
+                    self.nonce = fresh();
+                    self.uses = 0;
+                    return refuse(challenge(&self.nonce, true));
+                }
+                self.uses += 1;
+                Verdict::Granted
+            }
+        }
+    }
+}
+
+fn challenge(nonce: &str, is_stale: bool) -> String {
+    let stale = if is_stale { "TRUE" } else { "FALSE" };
+    format!("Digest realm=\"{REALM}\", nonce=\"{nonce}\", stale=\"{stale}\"")
+}
+
+struct Known<'a> {
+    username: &'a str,
+    password: &'a str,
+    nonce: &'a str,
+}
+
+impl Known<'_> {
+    fn matches(&self, credentials: &str, request: &Request) -> bool {
+        let Some(parameters) = credentials.strip_prefix("Digest ") else {
+            return false;
+        };
+        let is = |name: &str, expected: &str| parameter(parameters, name) == Some(expected);
+        let secret = md5(&format!("{}:{REALM}:{}", self.username, self.password));
+        let asked = md5(&format!("{}:{}", request.method, request.uri));
+        is("username", self.username)
+            && is("realm", REALM)
+            && is("nonce", self.nonce)
+            && is("uri", &request.uri)
+            && is(
+                "response",
+                &md5(&format!("{secret}:{}:{asked}", self.nonce)),
+            )
+    }
+}
+
+/// Returns a parameter's value without its quotes; none of ours holds a comma or a quote.
+fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
+    let pairs = parameters
+        .split(',')
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs
+        .into_iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim_matches('"'))
+}
+
+fn md5(text: &str) -> String {
+    hex::encode(Md5::digest(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::super::request::{self, Incoming};
+    use super::*;
+
+    fn request(authorization: &str) -> Request {
+        let text = format!(
+            "DESCRIBE rtsp://h/s RTSP/1.0\r\nCSeq: 1\r\nAuthorization: {authorization}\r\n\r\n"
+        );
+        match request::take(&mut BytesMut::from(text.as_bytes())).unwrap() {
+            Some(Incoming::Request(request)) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn digest(password: &str, nonce: &str) -> String {
+        let secret = md5(&format!("admin:{REALM}:{password}"));
+        let response = md5(&format!("{secret}:{nonce}:{}", md5("DESCRIBE:rtsp://h/s")));
+        format!(
+            "Digest username=\"admin\", realm=\"{REALM}\", nonce=\"{nonce}\", uri=\"rtsp://h/s\", response=\"{response}\""
+        )
+    }
+
+    fn gatekeeper(nonce_uses: Option<u32>) -> Gatekeeper {
+        let auth = Auth::Digest {
+            username: "admin".to_owned(),
+            password: "secret".to_owned(),
+            nonce_uses,
+        };
+        Gatekeeper::new(auth, "one".to_owned())
+    }
+
+    #[test]
+    fn the_right_digest_passes_and_a_wrong_one_does_not() {
+        let mut gatekeeper = gatekeeper(None);
+        assert_eq!(
+            gatekeeper.judge(&request(&digest("secret", "one")), String::new),
+            Verdict::Granted
+        );
+        let verdict = gatekeeper.judge(&request(&digest("wrong", "one")), String::new);
+        assert!(matches!(
+            verdict,
+            Verdict::Challenge {
+                had_credentials: true,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn a_used_up_nonce_is_stale() {
+        let mut gatekeeper = gatekeeper(Some(1));
+        let right = request(&digest("secret", "one"));
+        assert_eq!(gatekeeper.judge(&right, String::new), Verdict::Granted);
+        let Verdict::Challenge { header, .. } = gatekeeper.judge(&right, || "two".to_owned())
+        else {
+            panic!("granted")
+        };
+        assert!(header.contains("nonce=\"two\"") && header.contains("stale=\"TRUE\""));
+        assert_eq!(
+            gatekeeper.judge(&request(&digest("secret", "two")), String::new),
+            Verdict::Granted
+        );
+    }
+
+    #[test]
+    fn basic_is_compared_whole() {
+        let auth = Auth::Basic {
+            username: "admin".to_owned(),
+            password: "secret".to_owned(),
+        };
+        let mut gatekeeper = Gatekeeper::new(auth, String::new());
+        assert_eq!(
+            gatekeeper.judge(&request("Basic YWRtaW46c2VjcmV0"), String::new),
+            Verdict::Granted
+        );
+        assert_ne!(
+            gatekeeper.judge(&request("Basic YWRtaW46d3Jvbmc="), String::new),
+            Verdict::Granted
+        );
+    }
+}

@@ -1,0 +1,34 @@
+//! A farm of RTSP cameras (RFC 2326) that loop real encoders' clips, with the faults that cameras have.
+//!
+//! A clip is cut into RTP packets once and shared by all cameras that show it; sending a frame is one copy, a few
+//! bytes patched and one write. RTP is interleaved in the RTSP connection; there is none over UDP.
+//!
+//! ```text
+//! clip ─▶ packing ─▶ PackedTrack (shared) ─▶ Player (one a session) ─▶ connection
+//! ```
+
+mod auth;
+mod camera;
+pub mod cli;
+mod connection;
+mod inventory;
+mod load;
+mod packing;
+mod player;
+mod quickstart;
+mod request;
+mod rtcp;
+mod rtsp;
+mod sdp;
+mod settings;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod track;
+
+pub use camera::{Camera, CameraHandle};
+pub use inventory::{DEPARTMENTS, Department, Entry};
+pub use load::{Load, load};
+pub use quickstart::quickstart;
+pub use settings::{Auth, CameraSettings, ParameterSets};
+pub use stats::{CameraStats, TrackStats};

@@ -1,0 +1,304 @@
+//! The server's side of RTSP (RFC 2326): what a camera answers to a request, and what follows from it.
+//!
+//! It decides; the connection owns the socket and the clock and does what it is told.
+
+use std::time::Duration;
+
+use super::auth::Verdict;
+use super::camera::Shared;
+use super::player::Player;
+use super::request::{Request, Response};
+use super::sdp;
+use super::track::{RtpStart, TrackPlayer};
+
+const METHODS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER, SET_PARAMETER";
+
+/// What the connection does about a request.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) response: Response,
+    /// How long to wait before answering.
+    pub(super) delay: Duration,
+    pub(super) follow: Follow,
+}
+
+/// What comes after the answer.
+#[derive(Debug)]
+pub(super) enum Follow {
+    Nothing,
+    Play(Player),
+    Pause,
+    End,
+}
+
+/// One connection's session.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    id: Option<String>,
+    /// Where each track that was set up goes, by the track's number.
+    starts: Vec<(usize, RtpStart)>,
+    is_playing: bool,
+}
+
+impl Session {
+    /// Returns whether a session was set up and not ended.
+    pub(super) fn is_open(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Takes note that the client left without TEARDOWN: nothing plays any more.
+    pub(super) fn abandon(&mut self, camera: &Shared) {
+        self.stop(camera);
+        camera.count(|stats| stats.sessions_abandoned += 1);
+    }
+
+    /// Ends the session, and takes it from the camera's counts.
+    pub(super) fn end(&mut self, camera: &Shared) {
+        if self.id.take().is_none() {
+            return;
+        }
+        self.starts.clear();
+        self.stop(camera);
+        camera.count(|stats| stats.sessions -= 1);
+    }
+
+    fn stop(&mut self, camera: &Shared) {
+        if std::mem::take(&mut self.is_playing) {
+            camera.count(|stats| stats.playing -= 1);
+        }
+    }
+
+    /// Answers a request.
+    pub(super) fn handle(&mut self, request: &Request, camera: &Shared) -> Reply {
+        let plain = |response| Reply {
+            response,
+            delay: Duration::ZERO,
+            follow: Follow::Nothing,
+        };
+        if request.method != "OPTIONS"
+            && let Some(response) = refuse(request, camera)
+        {
+            return plain(response);
+        }
+        let names_other = request
+            .session()
+            .is_some_and(|id| Some(id) != self.id.as_deref());
+        if names_other && request.method != "OPTIONS" {
+            return plain(Response::new("454 Session Not Found", request));
+        }
+        match request.method.as_str() {
+            "OPTIONS" => plain(self.keep_alive(request, camera).header("Public", METHODS)),
+            "GET_PARAMETER" | "SET_PARAMETER" => plain(self.keep_alive(request, camera)),
+            "DESCRIBE" => {
+                let delay = camera.settings.faults.describe_delay;
+                Reply {
+                    response: describe(request, camera),
+                    delay,
+                    follow: Follow::Nothing,
+                }
+            }
+            "SETUP" => plain(self.set_up(request, camera)),
+            "PLAY" => self.play(request, camera),
+            "PAUSE" if self.is_open() => {
+                self.stop(camera);
+                Reply {
+                    follow: Follow::Pause,
+                    ..plain(self.with_session(Response::new("200 OK", request), camera))
+                }
+            }
+            "TEARDOWN" if self.is_open() => {
+                self.end(camera);
+                camera.count(|stats| stats.teardowns += 1);
+                Reply {
+                    follow: Follow::End,
+                    ..plain(Response::new("200 OK", request))
+                }
+            }
+            "PAUSE" | "TEARDOWN" => plain(Response::new("454 Session Not Found", request)),
+            _ => plain(Response::new("405 Method Not Allowed", request).header("Allow", METHODS)),
+        }
+    }
+
+    fn keep_alive(&self, request: &Request, camera: &Shared) -> Response {
+        let response = Response::new("200 OK", request);
+        if !self.is_open() {
+            return response;
+        }
+        camera.count(|stats| stats.keepalives += 1);
+        self.with_session(response, camera)
+    }
+
+    fn with_session(&self, response: Response, camera: &Shared) -> Response {
+        let Some(id) = &self.id else { return response };
+        let timeout = camera.settings.session_timeout.as_secs();
+        response.header("Session", &format!("{id};timeout={timeout}"))
+    }
+
+    fn set_up(&mut self, request: &Request, camera: &Shared) -> Response {
+        let path = request.path();
+        let control = path
+            .strip_prefix(&camera.settings.path)
+            .and_then(|rest| rest.strip_prefix("/trackID="));
+        let number = control.and_then(|number| number.parse::<usize>().ok());
+        let Some(track) = number.filter(|number| *number < camera.tracks.len()) else {
+            return Response::new("404 Not Found", request);
+        };
+        let transport = request.header("Transport").unwrap_or_default();
+        let Some((channel, rtcp_channel)) = interleaved(transport, self.starts.len()) else {
+            return Response::new("461 Unsupported Transport", request);
+        };
+        if self.is_playing || self.starts.iter().any(|(known, _)| *known == track) {
+            return Response::new("455 Method Not Valid in This State", request);
+        }
+        if !self.is_open() {
+            if !camera.try_open_session() {
+                return Response::new("453 Not Enough Bandwidth", request);
+            }
+            self.id = Some(format!("{:016x}", camera.random()));
+        }
+        let start = camera.rtp_start(channel, rtcp_channel);
+        self.starts.push((track, start));
+        let transport = format!(
+            "RTP/AVP/TCP;unicast;interleaved={channel}-{rtcp_channel};ssrc={:08X}",
+            start.ssrc
+        );
+        self.with_session(
+            Response::new("200 OK", request).header("Transport", &transport),
+            camera,
+        )
+    }
+
+    fn play(&mut self, request: &Request, camera: &Shared) -> Reply {
+        let response = |status| Response::new(status, request);
+        let refusal = match (self.is_open(), self.is_playing) {
+            (false, _) => Some("454 Session Not Found"),
+            // RFC 2326 §10.5: a PLAY while playing is a keepalive of some clients.
+            (true, true) => Some("200 OK"),
+            (true, false) => None,
+        };
+        if let Some(status) = refusal {
+            let response = self.with_session(response(status), camera);
+            return Reply {
+                response,
+                delay: Duration::ZERO,
+                follow: Follow::Nothing,
+            };
+        }
+        self.is_playing = true;
+        camera.count(|stats| {
+            stats.plays += 1;
+            stats.playing += 1;
+        });
+        let settings = &camera.settings;
+        let info = self.starts.iter().map(|(track, start)| {
+            let url = format!("{}/trackID={track}", camera.url());
+            format!(
+                "url={url};seq={};rtptime={}",
+                start.sequence, start.timestamp
+            )
+        });
+        let info: Vec<String> = info.collect();
+        let response = self.with_session(response("200 OK"), camera);
+        let response = response
+            .header("Range", "npt=now-")
+            .header("RTP-Info", &info.join(","));
+        let tracks = self.starts.iter().map(|(track, start)| {
+            TrackPlayer::new(
+                &camera.tracks[*track],
+                *start,
+                settings.first_frame,
+                &settings.faults,
+            )
+        });
+        Reply {
+            response,
+            delay: Duration::ZERO,
+            follow: Follow::Play(Player::new(tracks.collect())),
+        }
+    }
+}
+
+/// Refuses who may not ask, and who asks for another path.
+fn refuse(request: &Request, camera: &Shared) -> Option<Response> {
+    if let Verdict::Challenge {
+        header,
+        had_credentials,
+    } = camera.judge(request)
+    {
+        camera.count(|stats| match had_credentials {
+            true => stats.wrong_credentials += 1,
+            false => stats.challenges += 1,
+        });
+        return Some(
+            Response::new("401 Unauthorized", request).header("WWW-Authenticate", &header),
+        );
+    }
+    let is_ours = request
+        .path()
+        .strip_prefix(&camera.settings.path)
+        .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+    (!is_ours).then(|| Response::new("404 Not Found", request))
+}
+
+fn describe(request: &Request, camera: &Shared) -> Response {
+    let accepts = request
+        .header("Accept")
+        .is_none_or(|types| types.contains("application/sdp") || types.contains("*/*"));
+    if !accepts {
+        return Response::new("406 Not Acceptable", request);
+    }
+    camera.count(|stats| stats.describes += 1);
+    let sdp = sdp::describe(
+        camera.address().ip(),
+        &camera.tracks,
+        camera.settings.parameter_sets,
+    );
+    let base = format!("{}/", camera.url());
+    Response::new("200 OK", request)
+        .header("Content-Base", &base)
+        .body("application/sdp", sdp)
+}
+
+/// Reads the first offer of `Transport` that is interleaved; without channels in it, ours are the next free ones.
+fn interleaved(transport: &str, tracks_before: usize) -> Option<(u8, u8)> {
+    let offer = transport
+        .split(',')
+        .find(|offer| offer.trim().starts_with("RTP/AVP/TCP"))?;
+    let channels = offer
+        .split(';')
+        .find_map(|parameter| parameter.trim().strip_prefix("interleaved="));
+    let Some(channels) = channels else {
+        let channel = u8::try_from(tracks_before * 2).ok()?;
+        return Some((channel, channel + 1));
+    };
+    let (rtp, rtcp) = channels.split_once('-').unwrap_or((channels, ""));
+    let rtp: u8 = rtp.parse().ok()?;
+    let rtcp = if rtcp.is_empty() {
+        rtp.checked_add(1)?
+    } else {
+        rtcp.parse().ok()?
+    };
+    Some((rtp, rtcp))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_are_the_clients_or_the_next_free_ones() {
+        assert_eq!(
+            interleaved("RTP/AVP/TCP;unicast;interleaved=4-5", 0),
+            Some((4, 5))
+        );
+        assert_eq!(
+            interleaved("RTP/AVP;unicast;client_port=1-2,RTP/AVP/TCP;unicast", 1),
+            Some((2, 3))
+        );
+        assert_eq!(
+            interleaved("RTP/AVP;unicast;client_port=5000-5001", 0),
+            None
+        );
+        assert_eq!(interleaved("RTP/AVP/TCP;interleaved=255", 0), None);
+    }
+}

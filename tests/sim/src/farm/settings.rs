@@ -1,0 +1,249 @@
+//! How a camera behaves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::packing::{PackedTrack, Packing};
+use crate::clips::Clip;
+
+/// How a camera asks for credentials.
+#[derive(Debug, Clone, Default, Eq, PartialEq)]
+pub enum Auth {
+    /// It does not.
+    #[default]
+    Open,
+    /// Basic (RFC 7617).
+    Basic {
+        /// The user it knows.
+        username: String,
+        /// Their password.
+        password: String,
+    },
+    /// Digest with MD5 and no qop (RFC 2617), as cameras do it.
+    Digest {
+        /// The user it knows.
+        username: String,
+        /// Their password.
+        password: String,
+        /// After how many requests a nonce becomes stale; `None` for never.
+        nonce_uses: Option<u32>,
+    },
+}
+
+/// Where a camera puts its video's parameter sets.
+#[derive(Debug, Clone, Copy, Default, Eq, PartialEq)]
+pub enum ParameterSets {
+    /// In the band, as the encoder put them, and in the SDP.
+    #[default]
+    InBandAndSdp,
+    /// In the SDP alone; they are taken out of the band.
+    SdpOnly,
+    /// In the band alone.
+    InBandOnly,
+}
+
+impl ParameterSets {
+    /// Returns its name as the manifest writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InBandAndSdp => "in_band_and_sdp",
+            Self::SdpOnly => "sdp_only",
+            Self::InBandOnly => "in_band_only",
+        }
+    }
+}
+
+/// Faults that a camera shows; none by default.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Faults {
+    pub(super) die_after: Option<Duration>,
+    pub(super) stall_after: Option<Duration>,
+    pub(super) flip_every: Option<u64>,
+    pub(super) drop_every: Option<u64>,
+    pub(super) ssrc_change_after: Option<u64>,
+    pub(super) timestamp_jump: Option<(u64, u32)>,
+    pub(super) describe_delay: Duration,
+}
+
+/// How a camera behaves; a sound one unless told otherwise.
+#[derive(Debug, Clone)]
+pub struct CameraSettings {
+    pub(super) video: Option<Arc<Clip>>,
+    pub(super) audio: Option<Arc<Clip>>,
+    pub(super) path: String,
+    pub(super) auth: Auth,
+    pub(super) parameter_sets: ParameterSets,
+    pub(super) aggregate: bool,
+    pub(super) session_max: Option<u64>,
+    pub(super) session_timeout: Duration,
+    pub(super) keeps_abandoned: bool,
+    pub(super) first_frame: usize,
+    pub(super) rtp_start: Option<(u16, u32)>,
+    pub(super) faults: Faults,
+}
+
+impl Default for CameraSettings {
+    fn default() -> Self {
+        Self {
+            video: None,
+            audio: None,
+            path: "/stream/main".to_owned(),
+            auth: Auth::Open,
+            parameter_sets: ParameterSets::InBandAndSdp,
+            aggregate: true,
+            session_max: None,
+            session_timeout: Duration::from_secs(60),
+            keeps_abandoned: false,
+            first_frame: 0,
+            rtp_start: None,
+            faults: Faults::default(),
+        }
+    }
+}
+
+impl CameraSettings {
+    /// A camera that shows `video`.
+    pub fn new(video: &Arc<Clip>) -> Self {
+        Self {
+            video: Some(video.clone()),
+            ..Self::default()
+        }
+    }
+
+    /// Adds an audio track.
+    pub fn audio(mut self, audio: &Arc<Clip>) -> Self {
+        self.audio = Some(audio.clone());
+        self
+    }
+
+    /// Sets the path of its URL; `/stream/main` by default.
+    pub fn path(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
+    /// Makes it ask for credentials, by digest.
+    pub fn digest(self, username: &str, password: &str) -> Self {
+        let (username, password) = (username.to_owned(), password.to_owned());
+        self.auth(Auth::Digest {
+            username,
+            password,
+            nonce_uses: None,
+        })
+    }
+
+    /// Makes it ask for credentials.
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.auth = auth;
+        self
+    }
+
+    /// Sets where the parameter sets are.
+    pub fn parameter_sets(mut self, parameter_sets: ParameterSets) -> Self {
+        self.parameter_sets = parameter_sets;
+        self
+    }
+
+    /// Sets whether small NAL units share an RTP packet (STAP-A, AP); they do by default.
+    pub fn aggregate(mut self, aggregate: bool) -> Self {
+        self.aggregate = aggregate;
+        self
+    }
+
+    /// Limits the sessions that may be set up at the same time; more are answered with 453.
+    pub fn session_max(mut self, sessions: u64) -> Self {
+        self.session_max = Some(sessions);
+        self
+    }
+
+    /// Sets how long a session lives without a request; 60 s by default. RTCP does not keep it alive.
+    pub fn session_timeout(mut self, timeout: Duration) -> Self {
+        self.session_timeout = timeout;
+        self
+    }
+
+    /// Makes a session whose client left without TEARDOWN count towards `session_max` till its timeout, as with many
+    /// cameras; by default it ends with its connection.
+    pub fn keeps_abandoned_sessions(mut self) -> Self {
+        self.keeps_abandoned = true;
+        self
+    }
+
+    /// Sets which frame of the video clip a session begins with, to begin within a group; 0 by default.
+    pub fn first_frame(mut self, frame: usize) -> Self {
+        self.first_frame = frame;
+        self
+    }
+
+    /// Sets the first sequence number and timestamp, to see them wrap; random by default.
+    pub fn rtp_start(mut self, sequence: u16, timestamp: u32) -> Self {
+        self.rtp_start = Some((sequence, timestamp));
+        self
+    }
+
+    /// Makes it die this long after its first PLAY: it closes all and refuses connections till it is revived.
+    pub fn die_after(mut self, time: Duration) -> Self {
+        self.faults.die_after = Some(time);
+        self
+    }
+
+    /// Makes each session fall silent this long after its PLAY: RTSP and RTCP go on, RTP does not.
+    pub fn stall_after(mut self, time: Duration) -> Self {
+        self.faults.stall_after = Some(time);
+        self
+    }
+
+    /// Flips a bit in a slice of each `n`th access unit of video.
+    pub fn flip_bit_in_access_unit(mut self, n: u64) -> Self {
+        self.faults.flip_every = Some(n.max(1));
+        self
+    }
+
+    /// Leaves out each `n`th RTP packet of video, so that the sequence has gaps.
+    pub fn drop_rtp_every(mut self, n: u64) -> Self {
+        self.faults.drop_every = Some(n.max(1));
+        self
+    }
+
+    /// Takes another SSRC after this many frames of video.
+    pub fn ssrc_change_after(mut self, frames: u64) -> Self {
+        self.faults.ssrc_change_after = Some(frames);
+        self
+    }
+
+    /// Adds `ticks` of 90 kHz (modulo 2³², so it can go back too) to the video's timestamps after this many frames.
+    pub fn timestamp_jump_after(mut self, frames: u64, ticks: u32) -> Self {
+        self.faults.timestamp_jump = Some((frames, ticks));
+        self
+    }
+
+    /// Makes it think this long before it answers DESCRIBE.
+    pub fn describe_delay(mut self, delay: Duration) -> Self {
+        self.faults.describe_delay = delay;
+        self
+    }
+
+    /// Returns the tracks it sends: video, then audio.
+    pub(super) fn tracks(&self) -> Vec<Arc<PackedTrack>> {
+        let strip_parameter_sets = self.parameter_sets == ParameterSets::SdpOnly;
+        let packing = Packing {
+            strip_parameter_sets,
+            aggregate: self.aggregate,
+        };
+        let audio_packing = Packing {
+            strip_parameter_sets: false,
+            aggregate: false,
+        };
+        let video = self
+            .video
+            .iter()
+            .map(|clip| PackedTrack::shared(clip, packing));
+        video
+            .chain(
+                self.audio
+                    .iter()
+                    .map(|clip| PackedTrack::shared(clip, audio_packing)),
+            )
+            .collect()
+    }
+}

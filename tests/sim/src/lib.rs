@@ -1,0 +1,7 @@
+//! The other side of huiju: cameras that are pulled and a platform that looks, for tests, quickstart and benches.
+//!
+//! It shares no code with the gateway, so that an error of one is not an error of both.
+
+pub mod clips;
+pub mod farm;
+pub mod platform;

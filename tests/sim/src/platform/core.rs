@@ -1,0 +1,245 @@
+//! What all parts of a platform share: sockets, counters, registration, running transactions.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::events::{EventLog, Transport, What};
+use super::manscdp::Element;
+use super::settings::{Faults, Settings};
+use super::sip::Message;
+use super::tasks::{Tasks, lock, random};
+
+/// Where a message came from, and how an answer goes back.
+#[derive(Clone, Debug)]
+pub(super) enum Route {
+    Udp(SocketAddr),
+    Tcp(SocketAddr, mpsc::Sender<Vec<u8>>),
+}
+
+impl Route {
+    pub(super) fn address(&self) -> SocketAddr {
+        match self {
+            Self::Udp(address) | Self::Tcp(address, _) => *address,
+        }
+    }
+
+    pub(super) fn transport(&self) -> Transport {
+        match self {
+            Self::Udp(_) => Transport::Udp,
+            Self::Tcp(..) => Transport::Tcp,
+        }
+    }
+
+    fn via_name(&self) -> &'static str {
+        match self {
+            Self::Udp(_) => "UDP",
+            Self::Tcp(..) => "TCP",
+        }
+    }
+}
+
+/// The lower platform, as long as it is registered.
+#[derive(Clone, Debug)]
+pub(super) struct Registration {
+    pub(super) route: Route,
+    pub(super) call_id: String,
+    pub(super) expires_at: Instant,
+}
+
+/// A dialog that the lower platform may end.
+#[derive(Debug)]
+pub(super) struct DialogEnd {
+    pub(super) local_tag: String,
+    pub(super) remote_tag: String,
+    pub(super) ended: watch::Sender<Option<Instant>>,
+}
+
+/// The answers given, by transaction, for retransmitted requests.
+#[derive(Debug, Default)]
+pub(super) struct Answered {
+    answers: HashMap<String, Vec<u8>>,
+    order: VecDeque<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) settings: Settings,
+    pub(super) address: SocketAddr,
+    pub(super) udp: UdpSocket,
+    pub(super) faults: Mutex<Faults>,
+    pub(super) events: EventLog,
+    pub(super) registration: watch::Sender<Option<Registration>>,
+    pub(super) nonces: Mutex<HashSet<String>>,
+    pub(super) answered: Mutex<Answered>,
+    pub(super) dialogs: Mutex<HashMap<String, DialogEnd>>,
+    pub(super) waiting: Mutex<HashMap<u32, mpsc::Sender<Element>>>,
+    pub(super) tasks: Tasks,
+    transactions: Mutex<HashMap<String, mpsc::Sender<(Message, Route)>>>,
+    cseq: AtomicU32,
+    sn: AtomicU32,
+    ssrc: AtomicU32,
+}
+
+impl Core {
+    pub(super) fn new(settings: Settings, udp: UdpSocket, address: SocketAddr) -> Self {
+        Self {
+            settings,
+            address,
+            udp,
+            faults: Mutex::default(),
+            events: EventLog::new(),
+            registration: watch::Sender::new(None),
+            nonces: Mutex::default(),
+            answered: Mutex::default(),
+            dialogs: Mutex::default(),
+            waiting: Mutex::default(),
+            tasks: Tasks::default(),
+            transactions: Mutex::default(),
+            cseq: AtomicU32::new(100),
+            sn: AtomicU32::new(1000),
+            ssrc: AtomicU32::new(0),
+        }
+    }
+
+    /// The next CSeq: one counter for the whole platform, so that it jumps inside a dialog.
+    pub(super) fn next_cseq(&self) -> u32 {
+        self.cseq.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn next_sn(&self) -> u32 {
+        self.sn.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The next `y=` for live media: 0, digits 4 to 8 of the domain, a serial of four.
+    pub(super) fn next_y(&self) -> String {
+        let serial = self.ssrc.fetch_add(1, Ordering::Relaxed) % 10_000;
+        let domain = self.settings.domain.get(3..8).unwrap_or("00000");
+        format!("0{domain}{serial:04}")
+    }
+
+    pub(super) fn faults(&self) -> Faults {
+        *lock(&self.faults)
+    }
+
+    pub(super) fn violation(&self, what: impl Into<String>) {
+        self.events.push(What::Violation(what.into()));
+    }
+
+    pub(super) async fn send(&self, route: &Route, bytes: Vec<u8>) {
+        if self.faults().silent {
+            return;
+        }
+        match route {
+            // A send error of UDP is a lost datagram, and SIP lives with those.
+            Route::Udp(address) => drop(self.udp.send_to(&bytes, address).await),
+            Route::Tcp(_, connection) => drop(connection.send(bytes).await),
+        }
+    }
+
+    /// The Via of a request on that route; `odd` leaves the cookie out.
+    pub(super) fn via(&self, route: &Route, odd: bool) -> (String, String) {
+        let cookie = if odd { "" } else { "z9hG4bK" };
+        let branch = format!("{cookie}{:016x}", random());
+        (
+            format!(
+                "SIP/2.0/{} {};rport;branch={branch}",
+                route.via_name(),
+                self.address
+            ),
+            branch,
+        )
+    }
+
+    /// Sends a request that has a Via with that branch, and gives out its responses.
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        request: &Message,
+        branch: &str,
+        route: &Route,
+    ) -> Transaction {
+        // CANCEL has the branch of its INVITE (RFC 3261 §17.1.3).
+        let key = format!("{branch} {}", request.method());
+        let (sender, responses) = mpsc::channel(RESPONSES_MAX);
+        lock(&self.transactions).insert(key.clone(), sender);
+        let transaction = Transaction {
+            core: Arc::clone(self),
+            key,
+            responses,
+        };
+        self.send(route, request.to_bytes()).await;
+        transaction
+    }
+
+    pub(super) fn handle_response(&self, response: Message, route: Route) {
+        let key = format!(
+            "{} {}",
+            response.branch().unwrap_or_default(),
+            response.method()
+        );
+        let Some(sender) = lock(&self.transactions).get(&key).cloned() else {
+            // Retransmissions of answers to finished transactions are usual.
+            return;
+        };
+        if sender.try_send((response, route)).is_err() {
+            self.violation("a flood of responses to one request");
+        }
+    }
+
+    /// The answer already given to a retransmission of this request.
+    pub(super) fn repeated(&self, key: &str) -> Option<Vec<u8>> {
+        lock(&self.answered).answers.get(key).cloned()
+    }
+
+    pub(super) fn remember(&self, key: String, answer: Vec<u8>) {
+        let mut answered = lock(&self.answered);
+        answered.order.push_back(key.clone());
+        answered.answers.insert(key, answer);
+        while answered.order.len() > ANSWERED_MAX {
+            if let Some(oldest) = answered.order.pop_front() {
+                answered.answers.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// One request of ours that is still listened for; dropping it stops that.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    core: Arc<Core>,
+    key: String,
+    responses: mpsc::Receiver<(Message, Route)>,
+}
+
+impl Transaction {
+    pub(super) async fn response(&mut self) -> Option<(Message, Route)> {
+        self.responses.recv().await
+    }
+
+    /// Waits for a status of 200 or above.
+    pub(super) async fn final_response(&mut self) -> Option<(Message, Route)> {
+        loop {
+            let (response, route) = self.response().await?;
+            if response.code() >= 200 {
+                return Some((response, route));
+            }
+        }
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        lock(&self.core.transactions).remove(&self.key);
+    }
+}
+
+/// A 200 may be repeated for 32 s.
+const RESPONSES_MAX: usize = 64;
+
+/// More answers than 32 s of catalogue pages need.
+const ANSWERED_MAX: usize = 50_000;

@@ -1,0 +1,244 @@
+//! An upper platform of GB/T 28181 that checks what the lower one does.
+//!
+//! It behaves like one widely used platform: the odd ways are in [`Habits`], what goes wrong is in [`Faults`].
+//! What the lower platform does against the standards is in the log as [`What::Violation`] and, for media,
+//! in [`Recording::violations`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use tokio::time::timeout;
+
+pub mod catalogue;
+pub mod cli;
+mod clock;
+mod core;
+pub mod dialog;
+pub mod events;
+mod invitation;
+pub mod invite;
+pub mod manscdp;
+pub mod media;
+pub mod proof;
+mod query;
+mod requests;
+pub mod sdp;
+mod server;
+pub mod session;
+pub mod settings;
+pub mod sip;
+mod tasks;
+
+pub use self::catalogue::Item;
+pub use self::dialog::{Dialog, Reinvite};
+pub use self::events::{Event, Transport, What};
+pub use self::invite::{Ack, Body, InviteError, Options, Refusal};
+pub use self::media::{Keep, Recording, Stats, Unit};
+pub use self::sdp::{Description, Media, Y};
+pub use self::session::Session;
+pub use self::settings::{Answer, Faults, Habits, Settings};
+
+use self::core::Core;
+use self::invitation::Invitation;
+use self::manscdp::Element;
+use self::query::Query;
+use self::tasks::lock;
+
+/// A running upper platform.
+#[derive(Debug)]
+pub struct Platform {
+    core: Arc<Core>,
+}
+
+impl Platform {
+    /// Starts listening.
+    ///
+    /// # Errors
+    /// When the SIP address cannot be bound.
+    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        Ok(Self {
+            core: server::start(settings).await?,
+        })
+    }
+
+    /// Ends everything, as if its host were gone: no BYE, no word.
+    pub async fn stop(self) {
+        self.core.tasks.stop().await;
+    }
+
+    /// Where it hears SIP.
+    pub fn address(&self) -> SocketAddr {
+        self.core.address
+    }
+
+    /// Waits until the lower platform is registered.
+    ///
+    /// # Errors
+    /// When it is not within `limit`.
+    pub async fn registered(&self, limit: Duration) -> anyhow::Result<()> {
+        self.wait_registration(true, limit).await
+    }
+
+    /// Waits until the lower platform is not registered.
+    ///
+    /// # Errors
+    /// When it still is after `limit`.
+    pub async fn unregistered(&self, limit: Duration) -> anyhow::Result<()> {
+        self.wait_registration(false, limit).await
+    }
+
+    async fn wait_registration(&self, wanted: bool, limit: Duration) -> anyhow::Result<()> {
+        let mut registration = self.core.registration.subscribe();
+        match timeout(
+            limit,
+            registration.wait_for(|known| known.is_some() == wanted),
+        )
+        .await
+        {
+            Ok(_) => Ok(()),
+            Err(_) if wanted => bail!(
+                "not registered within {limit:?}; so far {:?}",
+                self.violations()
+            ),
+            Err(_) => bail!("still registered after {limit:?}"),
+        }
+    }
+
+    /// Forgets the registration, as a platform that was restarted.
+    pub fn forget_registration(&self) {
+        self.core.registration.send_replace(None);
+        lock(&self.core.nonces).clear();
+    }
+
+    /// Everything that came so far.
+    pub fn events(&self) -> Vec<Event> {
+        self.core.events.all()
+    }
+
+    /// What the lower platform did wrong so far, media aside.
+    pub fn violations(&self) -> Vec<String> {
+        let violation = |event: Event| match event.what {
+            What::Violation(what) => Some(what),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(violation).collect()
+    }
+
+    /// A position in the log, for [`Self::wait_after`].
+    pub fn mark(&self) -> usize {
+        self.core.events.len()
+    }
+
+    /// Waits for an event, one that came already too.
+    ///
+    /// # Errors
+    /// When there is none within `limit`.
+    pub async fn wait_for(
+        &self,
+        wanted: impl Fn(&What) -> bool,
+        limit: Duration,
+    ) -> anyhow::Result<Event> {
+        self.wait_after(0, wanted, limit).await
+    }
+
+    /// Waits for an event behind a [`Self::mark`].
+    ///
+    /// # Errors
+    /// When there is none within `limit`.
+    pub async fn wait_after(
+        &self,
+        mark: usize,
+        wanted: impl Fn(&What) -> bool,
+        limit: Duration,
+    ) -> anyhow::Result<Event> {
+        self.core
+            .events
+            .wait_for(mark, |event| wanted(&event.what), limit)
+            .await
+    }
+
+    /// Changes what goes wrong.
+    pub fn set_faults(&self, change: impl FnOnce(&mut Faults)) {
+        change(&mut lock(&self.core.faults));
+    }
+
+    /// Asks for the whole catalogue and assembles its pages.
+    ///
+    /// # Errors
+    /// When a page breaks a rule, or the last does not come within `limit`.
+    pub async fn catalogue(&self, limit: Duration) -> anyhow::Result<Vec<Item>> {
+        self.catalogue_of(&self.core.settings.lower_id, limit).await
+    }
+
+    /// Asks for the subtree of a node.
+    ///
+    /// # Errors
+    /// As [`Self::catalogue`].
+    pub async fn catalogue_of(
+        &self,
+        device_id: &str,
+        limit: Duration,
+    ) -> anyhow::Result<Vec<Item>> {
+        query::ask_catalogue(&self.core, device_id, limit).await
+    }
+
+    /// Asks a question with one answer (DeviceInfo, DeviceStatus, ConfigDownload) and returns its root element.
+    ///
+    /// # Errors
+    /// When the answer does not come within `limit`, or is not of this question.
+    pub async fn query(
+        &self,
+        cmd_type: &str,
+        device_id: &str,
+        extra: &[(&str, &str)],
+        limit: Duration,
+    ) -> anyhow::Result<Element> {
+        query::ask(
+            &self.core,
+            Query {
+                cmd_type,
+                device_id,
+                extra,
+            },
+            limit,
+        )
+        .await
+    }
+
+    /// Sends a MESSAGE with any body and returns the status of its answer.
+    ///
+    /// # Errors
+    /// When there is no answer within `limit`.
+    pub async fn send_message(
+        &self,
+        user: &str,
+        body: Vec<u8>,
+        limit: Duration,
+    ) -> anyhow::Result<u16> {
+        query::send_message(&self.core, user, body, false, limit).await
+    }
+
+    /// Invites a channel's live video.
+    ///
+    /// # Errors
+    /// When the lower platform refuses or fails.
+    pub async fn invite(
+        &self,
+        channel: &str,
+        media: Media,
+        options: Options,
+    ) -> Result<Session, InviteError> {
+        Box::pin(Invitation::new(&self.core, channel, media, options)?.send()).await
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        self.core.tasks.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests;
