@@ -139,8 +139,14 @@ pub async fn run(config: Config) -> Result<(), Error> {
         ports: RtpPorts::new(first, last, metrics.rtp_ports_free.clone()),
         metrics: metrics.clone(),
     };
-    let sinks = Tasks::default();
-    let platforms = Platforms::start(config.platforms.clone(), listeners.sip, &lent, &sinks);
+    let (sinks, signalling) = (Tasks::default(), Tasks::default());
+    let platforms = Platforms::start(
+        config.platforms.clone(),
+        listeners.sip,
+        &lent,
+        &sinks,
+        &signalling,
+    );
     sources.start_always();
 
     let (ready, is_ready) = watch::channel(true);
@@ -169,6 +175,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     ready.send_replace(false);
     // Viewers end before the cameras do: platforms hear BYE, cameras TEARDOWN.
     sinks.shutdown(SINKS_GRACE).await;
+    signalling.shutdown(LISTENERS_GRACE).await;
     tasks.shutdown(SOURCES_GRACE).await;
     listening.shutdown(LISTENERS_GRACE).await;
     drop(store);

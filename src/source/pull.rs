@@ -81,24 +81,31 @@ impl Pull<'_> {
         // Whoever asked before this try is served by it.
         let _asked = self.entry.wanted.notified().now_or_never();
         let started = Instant::now();
-        let mut session = match timeout(HANDSHAKE_TIME, self.open()).await {
-            Ok(Ok(session)) => session,
-            Ok(Err(failure)) => return failure,
-            Err(_) => {
-                return Failure::new(
-                    Cause::Timeout,
-                    format!("no handshake in {HANDSHAKE_TIME:?}"),
-                );
-            }
+        let mut session = match self.open().await {
+            Ok(session) => session,
+            Err(failure) => return failure,
         };
         let pause = last_media.map_or(Duration::ZERO, |last: Instant| last.elapsed());
         let publisher = self.entry.stream.publish(pause);
         let mut flow = Flow::new(publisher, session.kinds(), started);
+        // One timer for the whole session, looked at when it fires: packets only move its due time.
+        let silence = sleep_until(flow.silent_at());
+        tokio::pin!(silence);
         loop {
-            match self.receive(&mut session, &mut flow).await {
-                Ok(()) => *last_media = Some(flow.last_media),
-                Err(failure) => return failure,
+            let mut keys = 0;
+            let mut sink = |kind, frame: RawFrame| keys += u32::from(flow.publish(kind, frame));
+            tokio::select! {
+                biased;
+                received = session.receive(&mut sink) => match received {
+                    Ok(received) => self.handle_received(&received, keys, &mut flow),
+                    Err(failure) => return failure,
+                },
+                () = &mut silence => match flow.silent_at() {
+                    at if at <= Instant::now() => return self.silent(&flow),
+                    at => silence.as_mut().reset(at),
+                },
             }
+            *last_media = Some(flow.last_media);
         }
     }
 
@@ -111,23 +118,23 @@ impl Pull<'_> {
         } = self.entry;
         let address = resolve(&camera.record.location, department).await;
         let address = address.map_err(|cause| Failure::new(cause, "the address cannot be used"))?;
-        // Both are never closed.
+        // Both are never closed; the wait for them is not the camera's.
         let _nvr = nvr.handshakes.acquire().await;
         let _all = self.shared.handshakes.acquire().await;
-        RtspSession::open(camera, address, nvr.group.clone()).await
+        let opened = timeout(
+            HANDSHAKE_TIME,
+            RtspSession::open(camera, address, nvr.group.clone()),
+        )
+        .await;
+        opened.unwrap_or_else(|_| {
+            Err(Failure::new(
+                Cause::Timeout,
+                format!("no handshake in {HANDSHAKE_TIME:?}"),
+            ))
+        })
     }
 
-    async fn receive(&self, session: &mut RtspSession, flow: &mut Flow) -> Result<(), Failure> {
-        let key_by = flow.last_key + self.shared.settings.key_frame_within;
-        let mut keys = 0;
-        let received = {
-            let silence_max = flow.silence_max;
-            let mut sink = |kind, frame: RawFrame| keys += u32::from(flow.publish(kind, frame));
-            match timeout(silence_max, session.receive(&mut sink)).await {
-                Ok(received) => received?,
-                Err(_) => return Err(self.silent(flow)),
-            }
-        };
+    fn handle_received(&self, received: &Received, keys: u32, flow: &mut Flow) {
         let now = Instant::now();
         if let Received::Packet {
             bytes,
@@ -135,11 +142,11 @@ impl Pull<'_> {
             outcome,
         } = received
         {
-            self.shared.metrics.source_bytes.inc_by(bytes as u64);
+            self.shared.metrics.source_bytes.inc_by(*bytes as u64);
             self.shared
                 .metrics
                 .source_packets_lost
-                .inc_by(u64::from(lost));
+                .inc_by(u64::from(*lost));
             flow.last_media = now;
             if let Err(error) = outcome {
                 flow.errors += 1;
@@ -148,10 +155,9 @@ impl Pull<'_> {
         }
         if keys > 0 {
             self.handle_key_frame(now, flow);
-        } else if now > key_by {
+        } else if now > flow.last_key + self.shared.settings.key_frame_within {
             self.set_state(StateCause::degraded(Cause::NoKeyFrame));
         }
-        Ok(())
     }
 
     fn handle_key_frame(&self, now: Instant, flow: &mut Flow) {
@@ -323,6 +329,11 @@ impl Flow {
             told_depth: None,
             order: OrderWatch::default(),
         }
+    }
+
+    /// When media has been silent for too long.
+    fn silent_at(&self) -> Instant {
+        self.last_media + self.silence_max
     }
 
     /// Puts a frame on the bus; `true` for a key frame.

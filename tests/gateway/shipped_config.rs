@@ -11,7 +11,11 @@ use crate::world::command;
 async fn the_shipped_configuration_and_inventory_are_right() {
     let config = shipped("shipped").join("huiju.yaml");
     let output = command(&config, &["check", "--json"]).await;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         summary,
@@ -48,10 +52,13 @@ platforms:
 
 /// A copy of `config/` with the secret that it names.
 fn shipped(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     for file in ["huiju.yaml", "cameras.csv"] {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(file);
+        let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("config")
+            .join(file);
         std::fs::copy(from, folder.join(file)).unwrap();
     }
     let secret = folder.join("district.pw");

@@ -365,7 +365,6 @@ impl Platform {
     async fn say_goodbye(&mut self, inbox: &mut mpsc::Receiver<Inbound>) {
         self.end_all_calls();
         if self.registration.is_registered() {
-            self.requests.renew_registration();
             self.send_register(Purpose::Unregister);
         }
         let goodbye = async {

@@ -64,12 +64,14 @@ pub struct PlatformStatus {
 pub struct Platforms(Vec<watch::Receiver<PlatformStatus>>);
 
 impl Platforms {
-    /// Starts a task for each platform on the given sockets; they end with `tasks`.
+    /// Starts a task for each platform on the given sockets; they end with `tasks`. The sockets' own
+    /// tasks end with `signalling_tasks`, later: platforms say goodbye through them.
     pub fn start(
         settings: Vec<PlatformSettings>,
         sockets: Sockets,
         gateway: &Gateway,
         tasks: &Tasks,
+        signalling_tasks: &Tasks,
     ) -> Self {
         let mut statuses = Vec::new();
         let mut peers = Vec::new();
@@ -84,8 +86,7 @@ impl Platforms {
             });
             inboxes.push(messages);
         }
-        // The sockets outlive the platforms' tasks: these still say goodbye through them.
-        let wire = Wire::start(sockets, peers, gateway.metrics.clone(), &Tasks::default());
+        let wire = Wire::start(sockets, peers, gateway.metrics.clone(), signalling_tasks);
         for (peer, (settings, inbox)) in settings.into_iter().zip(inboxes).enumerate() {
             let status = watch::Sender::new(PlatformStatus {
                 id: settings.id.clone(),
