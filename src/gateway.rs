@@ -81,6 +81,7 @@ pub fn read_inventory(
     for file in files {
         match import::read_rows(file) {
             Ok(rows) => {
+                broken.extend(import::exposed_secret(file, &rows));
                 for row in rows {
                     match import::to_record(&row, departments) {
                         Ok(record) => inventory.records.push(record),
@@ -99,6 +100,15 @@ pub fn read_inventory(
     } else {
         Err(broken)
     }
+}
+
+/// What is wrong with rows beside one another: two rows of one camera.
+pub fn conflicts(inventory: &Inventory, config: &Config) -> Vec<String> {
+    let records = inventory.records.clone();
+    let civil_code = &config.gateway.civil_code;
+    let (_, conflicts) = Registry::default().assign(records, &config.departments, civil_code);
+    let text = |(record, conflict): &(Record, _)| format!("{}: {conflict}", record.origin);
+    conflicts.iter().map(text).collect()
 }
 
 /// Runs the gateway until it is told to stop.

@@ -58,6 +58,12 @@ impl Log {
         self.trim(slowest);
     }
 
+    /// Ends the session of the camera: its last key frame is no start for a new viewer any more.
+    pub(super) fn end_session(&mut self, slowest: Option<u64>) {
+        self.key = None;
+        self.trim(slowest);
+    }
+
     /// The number that the next frame will have.
     pub(super) fn end(&self) -> u64 {
         self.first + self.entries.len() as u64
@@ -211,6 +217,19 @@ mod tests {
         }
         assert!(log.entries.len() <= LOG_BYTES_MAX as usize / 100_000 + 1);
         assert_eq!(log.key, None);
+    }
+
+    #[test]
+    fn a_session_that_ended_is_no_start_for_a_new_viewer() {
+        let mut log = Log::default();
+        log.push(video(0, true, 10), None);
+        let mut behind = log.start();
+        log.push(video(1, false, 10), Some(behind.next()));
+        log.end_session(Some(behind.next()));
+        assert!(times(&log, &mut log.start()).is_empty());
+        assert_eq!(times(&log, &mut behind), [0, 1]);
+        log.end_session(None);
+        assert!(log.entries.is_empty());
     }
 
     fn times(log: &Log, cursor: &mut Cursor) -> Vec<i64> {

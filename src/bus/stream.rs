@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::log::{Cursor, Log, Read};
-use crate::media::{AudioCodec, Frame, Payload, Stamp, Timeline, VideoCodec};
+use crate::media::{AudioCodec, Frame, MediaTime, Payload, Stamp, Timeline, VideoCodec};
 use crate::proto::ps::Pack;
 use crate::proto::rtp::RawFrame;
 
@@ -56,8 +56,17 @@ struct Inner {
 /// Audio enters the stream map at the next key frame after it was heard, and is held back till then.
 #[derive(Debug, Default)]
 struct Audio {
-    heard: Option<AudioCodec>,
+    /// What was heard last, and when on the stream's clock.
+    heard: Option<(AudioCodec, MediaTime)>,
     in_map: Option<AudioCodec>,
+}
+
+impl Audio {
+    /// Sets the map for the key frame at `pts`: audio that was not heard for long leaves it.
+    fn enter_map(&mut self, pts: MediaTime) {
+        let heard = self.heard.filter(|(_, at)| pts.0 - at.0 < AUDIO_FORGOTTEN);
+        self.in_map = heard.map(|(codec, _)| codec);
+    }
 }
 
 impl Default for Stream {
@@ -74,7 +83,10 @@ impl Stream {
     /// Returns the write side; `pause` is the time since the camera's session before.
     pub fn publish(&self, pause: Duration) -> Publisher {
         self.0.lock().timeline.begin_session(pause);
-        Publisher(self.0.clone())
+        Publisher {
+            shared: self.0.clone(),
+            has_key: false,
+        }
     }
 
     /// Returns a viewer's read side, at the newest key frame where there is one.
@@ -107,21 +119,29 @@ impl Stream {
     }
 }
 
-/// The write side of a stream.
+/// The write side of a stream, for one session of the camera. Nothing goes out before its first key
+/// frame; when it ends, its frames are no start for a new viewer any more.
 #[derive(Debug)]
-pub struct Publisher(Arc<Shared>);
+pub struct Publisher {
+    shared: Arc<Shared>,
+    has_key: bool,
+}
 
 impl Publisher {
     /// Stamps and publishes an access unit; never waits.
-    pub fn video(&mut self, codec: VideoCodec, raw: RawFrame, reorder_depth: Option<usize>) {
-        let mut inner = self.0.lock();
+    pub fn video(&mut self, codec: VideoCodec, raw: RawFrame, reorder_depth: usize) {
+        self.has_key |= raw.is_key;
+        if !self.has_key {
+            return;
+        }
+        let mut inner = self.shared.lock();
         if raw.is_key {
-            if let Some(depth) = reorder_depth {
-                inner.timeline.set_reorder_depth(depth);
-            }
-            inner.audio.in_map = inner.audio.heard.take();
+            inner.timeline.set_reorder_depth(reorder_depth);
         }
         let stamp = inner.timeline.stamp_video(raw.time);
+        if raw.is_key {
+            inner.audio.enter_map(stamp.pts);
+        }
         let payload = Payload::Video {
             codec,
             is_key: raw.is_key,
@@ -132,17 +152,17 @@ impl Publisher {
 
     /// Stamps and publishes a packet of audio; never waits.
     pub fn audio(&mut self, codec: AudioCodec, raw: RawFrame) {
-        let mut inner = self.0.lock();
-        inner.audio.heard = Some(codec);
+        let mut inner = self.shared.lock();
         let stamp = inner.timeline.stamp_audio(raw.time);
-        if inner.audio.in_map == Some(codec) {
+        inner.audio.heard = Some((codec, stamp.pts));
+        if self.has_key && inner.audio.in_map == Some(codec) {
             self.push(inner, Payload::Audio(codec), stamp, raw);
         }
     }
 
     /// How often the camera's clock jumped.
     pub fn clock_jumps(&self) -> u64 {
-        self.0.lock().timeline.jumps()
+        self.shared.lock().timeline.jumps()
     }
 
     fn push(
@@ -159,13 +179,31 @@ impl Publisher {
             scr: stamp.scr,
             data: raw.data,
         };
-        let slowest = inner.places.iter().flatten().min().copied();
+        let slowest = inner.slowest();
         inner.log.push(Arc::new(Item::new(frame)), slowest);
         let end = inner.log.end();
         drop(inner);
-        self.0.end.send_replace(end);
+        self.shared.end.send_replace(end);
     }
 }
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        let mut inner = self.shared.lock();
+        let slowest = inner.slowest();
+        inner.log.end_session(slowest);
+        inner.audio = Audio::default();
+    }
+}
+
+impl Inner {
+    fn slowest(&self) -> Option<u64> {
+        self.places.iter().flatten().min().copied()
+    }
+}
+
+/// Audio that was silent for so long leaves the map, in 90 kHz ticks.
+const AUDIO_FORGOTTEN: i64 = 5 * MediaTime::TICKS_PER_SECOND;
 
 /// A viewer's read side of a stream.
 #[derive(Debug)]
@@ -225,16 +263,15 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::MediaTime;
 
     #[tokio::test]
     async fn audio_enters_at_the_key_frame_after_it_was_heard() {
         let stream = Stream::default();
         let mut publisher = stream.publish(Duration::ZERO);
         let mut viewer = stream.subscribe();
-        publisher.video(VideoCodec::H264, raw(0, true), Some(0));
+        publisher.video(VideoCodec::H264, raw(0, true), 0);
         publisher.audio(AudioCodec::G711A, raw(0, false));
-        publisher.video(VideoCodec::H264, raw(3600, true), Some(0));
+        publisher.video(VideoCodec::H264, raw(3600, true), 0);
         publisher.audio(AudioCodec::G711A, raw(3600, false));
         let mut seen = Vec::new();
         while let Some((item, _)) = viewer.try_next() {
@@ -253,7 +290,7 @@ mod tests {
         let mut viewer = stream.subscribe();
         let mut publisher = stream.publish(Duration::ZERO);
         let reading = viewer.next();
-        publisher.video(VideoCodec::H265, raw(0, true), Some(0));
+        publisher.video(VideoCodec::H265, raw(0, true), 0);
         assert!(reading.await.0.frame.is_key());
         drop(viewer);
         assert_eq!(stream.subscribers(), 0);

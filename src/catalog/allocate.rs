@@ -48,6 +48,8 @@ pub struct Registry {
     by_code: HashMap<GbCode, CameraId>,
     nodes: BTreeMap<NodeKey, GbCode>,
     used: HashSet<GbCode>,
+    /// Codes that rows of the load at hand bring with them: nobody else is given them.
+    brought: HashSet<GbCode>,
     /// The lowest serial that may be unused, by series.
     next_serial: HashMap<String, u32>,
 }
@@ -127,6 +129,7 @@ impl Registry {
                 row.location.key(),
             )
         });
+        self.brought = rows.iter().filter_map(|row| row.gb_code).collect();
         let mut taken: HashMap<CameraId, String> = HashMap::new();
         let (mut assigned, mut conflicts) = (Vec::new(), Vec::new());
         for record in rows {
@@ -144,6 +147,7 @@ impl Registry {
                 Err(conflict) => conflicts.push((record, conflict)),
             }
         }
+        self.brought.clear();
         (assigned, conflicts)
     }
 
@@ -298,7 +302,7 @@ impl Registry {
             let code = GbCode::compose(&center, industry, kind, network, *next)
                 .ok_or_else(|| Conflict::Exhausted(series.clone()))?;
             *next += 1;
-            if !self.used.contains(&code) {
+            if !self.used.contains(&code) && !self.brought.contains(&code) {
                 return Ok(code);
             }
         }
@@ -386,6 +390,21 @@ pub(super) mod tests {
             "430211",
         );
         assert_ne!(fresh[0].known.code, given);
+    }
+
+    #[test]
+    fn a_code_that_a_later_row_brings_is_not_given_to_an_earlier_one() {
+        let brought: GbCode = "43021100111326000001".parse().unwrap();
+        let rows = vec![
+            record("a", "/1"),
+            Record {
+                gb_code: Some(brought),
+                ..record("b", "/2")
+            },
+        ];
+        let (assigned, _) = Registry::default().assign(rows, &departments(), "430211");
+        assert_eq!(assigned[1].known.code, brought);
+        assert_eq!(assigned[0].known.code.serial(), 2);
     }
 
     #[test]

@@ -81,25 +81,33 @@ impl fmt::Display for Location {
     }
 }
 
-/// Masks the values of query parameters whose name says that they are secret.
+/// Masks what stands behind a name that says it is secret: to the end of its query parameter, and in a
+/// path, where nothing says where a value ends, to the end of the path.
 fn mask(path: &str) -> String {
-    path.split_inclusive(['?', '&', ';', '/'])
-        .map(|part| match part.split_once('=') {
-            Some((name, value)) if is_secret_name(name) => {
-                let end = value.chars().last().filter(|c| "?&;/".contains(*c));
-                format!("{name}=****{}", end.map(String::from).unwrap_or_default())
-            }
-            _ => part.to_owned(),
-        })
-        .collect()
+    let (path, query) = path
+        .split_once('?')
+        .map_or((path, None), |(path, query)| (path, Some(query)));
+    let mut masked = mask_value(path);
+    if let Some(query) = query {
+        masked.push('?');
+        let parameters: Vec<_> = query.split('&').map(mask_value).collect();
+        masked.push_str(&parameters.join("&"));
+    }
+    masked
 }
 
-fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["pass", "pwd", "token", "secret", "auth", "key"]
-        .iter()
-        .any(|word| name.contains(word))
+fn mask_value(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let found = SECRET_NAMES.iter().filter_map(|name| {
+        let at = lower.find(name)?;
+        let equals = lower.get(at..)?.find('=')?;
+        text.get(..=at + equals)
+    });
+    let shown = found.min_by_key(|shown| shown.len());
+    shown.map_or_else(|| text.to_owned(), |shown| format!("{shown}****"))
 }
+
+const SECRET_NAMES: [&str; 6] = ["pass", "pwd", "token", "secret", "auth", "key"];
 
 /// Longitude and latitude in degrees, WGS-84.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -231,6 +239,15 @@ mod tests {
             "rtsp://10.0.0.1:554/s?user=a&password=****&ch=1"
         );
         assert!(!format!("{location:?}").contains("hunter2"));
+        let in_path = Location::new(
+            "a",
+            554,
+            "/user=admin_password=hunter2_channel=1_stream=0.sdp?x=1",
+        );
+        assert_eq!(
+            in_path.to_string(),
+            "rtsp://a:554/user=admin_password=****?x=1"
+        );
         assert!(
             location
                 .to_url("10.0.0.1".parse().unwrap())

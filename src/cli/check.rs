@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::{complain, say, wrong_config};
 use crate::config::Config;
-use crate::gateway::read_inventory;
+use crate::gateway::{conflicts, read_inventory};
 
 /// Checks the inventory too; exit 78 when a row is refused.
 pub(super) fn run(config: &Config, json: bool) -> ExitCode {
@@ -15,7 +15,12 @@ pub(super) fn run(config: &Config, json: bool) -> ExitCode {
     for problem in &inventory.rejected {
         complain(&problem.to_string());
     }
-    let (cameras, rejected) = (inventory.records.len(), inventory.rows_rejected);
+    let conflicts = conflicts(&inventory, config);
+    for conflict in &conflicts {
+        complain(conflict);
+    }
+    let cameras = inventory.records.len() - conflicts.len();
+    let rejected = inventory.rows_rejected + conflicts.len();
     let (departments, platforms) = (config.departments.len(), config.platforms.len());
     if json {
         let summary = serde_json::json!({

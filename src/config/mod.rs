@@ -68,6 +68,22 @@ pub struct Listen {
 /// The default of `--config`.
 pub const DEFAULT_PATH: &str = "/etc/huiju/huiju.yaml";
 
+/// Overrides by environment are of the contract, not of this version: refused, not ignored.
+fn overrides(file: &str) -> Vec<Problem> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut names: Vec<_> = names
+        .filter(|name| name.starts_with("HUIJU_SET_"))
+        .collect();
+    names.sort();
+    let problem = |name| Problem {
+        file: file.to_owned(),
+        line: 0,
+        column: 0,
+        message: format!("the environment's {name} is not supported by this version: unset it"),
+    };
+    names.into_iter().map(problem).collect()
+}
+
 impl Config {
     /// Reads and checks a configuration file.
     ///
@@ -85,6 +101,10 @@ impl Config {
                 message,
             }]
         })?;
+        let overrides = overrides(&file);
+        if !overrides.is_empty() {
+            return Err(overrides);
+        }
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         Self::parse(&file, folder, &text)
     }

@@ -23,6 +23,15 @@ pub(super) fn read(root: &Section<'_>, departments: &[Department]) -> Vec<Platfo
             if platforms.iter().any(|other| other.id == platform.id) {
                 section.fail("id", format!("`{}` stands twice", platform.id));
             }
+            if platforms
+                .iter()
+                .any(|other| other.gb_id == platform.gb_id && other.host == platform.host)
+            {
+                section.fail(
+                    "gb_id",
+                    "another platform at this address has it: they cannot be told apart",
+                );
+            }
             platforms.push(platform);
         }
     }

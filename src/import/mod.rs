@@ -57,5 +57,21 @@ pub fn read_rows(path: &Path) -> Result<Vec<Row>, Problem> {
     Ok(rows)
 }
 
+/// A file that holds passwords and can be read by others is refused.
+pub fn exposed_secret(path: &Path, rows: &[Row]) -> Option<Problem> {
+    use std::os::unix::fs::PermissionsExt;
+    let has_secret = rows.iter().any(Row::has_secret);
+    let mode = std::fs::metadata(path)
+        .map(|metadata| metadata.permissions().mode())
+        .unwrap_or(0);
+    let file = path.display().to_string();
+    (has_secret && mode & 0o007 != 0).then(|| Problem {
+        message: format!("holds passwords and can be read by others: chmod 0600 {file}"),
+        file,
+        line: 0,
+        column: 0,
+    })
+}
+
 const FILE_BYTES_MAX: u64 = 32 << 20;
 const ROWS_MAX: usize = 100_000;

@@ -33,6 +33,20 @@ pub struct Field {
     pub column: u64,
 }
 
+impl Row {
+    /// Whether it holds a password, in its column or in its URL.
+    pub(super) fn has_secret(&self) -> bool {
+        let url = self
+            .fields
+            .get(&Column::Url)
+            .and_then(|field| split_url(&field.text));
+        let in_url = url
+            .and_then(|(_, login)| login)
+            .is_some_and(|(_, s)| !s.expose().is_empty());
+        in_url || self.fields.contains_key(&Column::Password)
+    }
+}
+
 /// Checks a row and makes it a record.
 ///
 /// # Errors

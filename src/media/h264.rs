@@ -97,10 +97,10 @@ fn read_high(bits: &mut Bits<'_>) -> Option<u32> {
 }
 
 fn skip_scaling_list(bits: &mut Bits<'_>, size: usize) -> Option<()> {
-    let (mut last, mut next) = (8i32, 8i32);
+    let (mut last, mut next) = (8i64, 8i64);
     for _ in 0..size {
         if next != 0 {
-            next = (last + bits.se()? + 256) % 256;
+            next = (last + i64::from(bits.se()?) + 256) % 256;
         }
         last = if next == 0 { last } else { next };
     }

@@ -25,13 +25,13 @@ pub struct Stamp {
 #[derive(Debug, Default)]
 pub struct Timeline {
     /// What is added to the camera's time; `None` until the first frame of a session.
-    offset: Option<i64>,
+    base: Option<i64>,
+    video: Track,
+    audio: Track,
     /// Where the next session starts.
     resume_at: i64,
     last_scr: Option<i64>,
     last_video_dts: Option<i64>,
-    last_video_pts: Option<i64>,
-    last_audio_pts: Option<i64>,
     /// PTS of frames whose DTS is still to be given out.
     waiting: BinaryHeap<Reverse<i64>>,
     last_sorted: Option<i64>,
@@ -41,15 +41,25 @@ pub struct Timeline {
     jumps: u64,
 }
 
+/// How the time of one track lies on the stream's clock.
+#[derive(Debug, Default)]
+struct Track {
+    /// The track's own offset, once its clock jumped by itself; else the base holds.
+    offset: Option<i64>,
+    last: Option<i64>,
+}
+
 impl Timeline {
     /// Begins a session of the camera, `pause` after the last frame of the one before.
     pub fn begin_session(&mut self, pause: Duration) {
         let pause = i64::try_from(pause.as_micros() * 9 / 100).unwrap_or(i64::MAX / 4);
         let last = self.last_scr.map(|last| last + LEAD);
-        self.resume_at = last.map_or(START, |last| last.saturating_add(pause.max(FRAME_DEFAULT)));
-        self.offset = None;
+        let resumed = |last: i64| last.saturating_add(pause.max(FRAME_DEFAULT));
+        self.resume_at = last.map_or(START, resumed);
+        self.base = None;
+        self.video = Track::default();
+        self.audio = Track::default();
         self.restart_order();
-        self.last_audio_pts = None;
     }
 
     /// Sets how many frames may overtake another; takes effect with the next video frame.
@@ -60,7 +70,7 @@ impl Timeline {
         }
     }
 
-    /// How often the camera's clock jumped.
+    /// How often a clock of the camera jumped.
     pub fn jumps(&self) -> u64 {
         self.jumps
     }
@@ -76,7 +86,13 @@ impl Timeline {
 
     /// Stamps the next video frame, whose camera time is `camera_pts`.
     pub fn stamp_video(&mut self, camera_pts: MediaTime) -> Stamp {
-        let mut pts = self.place(camera_pts, self.last_video_pts);
+        let (interval, reference) = (self.interval(), self.audio.last);
+        let base = self.base(camera_pts);
+        let (mut pts, jumped) = self.video.place(camera_pts, base, reference, interval);
+        if jumped {
+            self.jumps += 1;
+            self.restart_order();
+        }
         self.waiting.push(Reverse(pts));
         let sorted = self.next_in_order(pts);
         let dts = self
@@ -84,17 +100,18 @@ impl Timeline {
             .map_or(sorted, |last| sorted.max(last + 1));
         pts = pts.max(dts);
         self.last_video_dts = Some(dts);
-        self.last_video_pts = Some(pts);
+        self.video.last = Some(pts);
         self.stamp(pts, dts)
     }
 
     /// Stamps the next audio frame, whose camera time is `camera_pts`.
     pub fn stamp_audio(&mut self, camera_pts: MediaTime) -> Stamp {
-        let placed = self.place(camera_pts, self.last_audio_pts.or(self.last_video_pts));
-        let pts = self
-            .last_audio_pts
-            .map_or(placed, |last| placed.max(last + 1));
-        self.last_audio_pts = Some(pts);
+        let reference = self.video.last;
+        let base = self.base(camera_pts);
+        let (placed, jumped) = self.audio.place(camera_pts, base, reference, AUDIO_DEFAULT);
+        self.jumps += u64::from(jumped);
+        let pts = self.audio.last.map_or(placed, |last| placed.max(last + 1));
+        self.audio.last = Some(pts);
         self.stamp(pts, pts)
     }
 
@@ -109,18 +126,10 @@ impl Timeline {
         }
     }
 
-    /// Moves a camera's time onto the stream's clock; a jump moves the clock, not the stream.
-    fn place(&mut self, camera: MediaTime, last: Option<i64>) -> i64 {
-        let offset = *self.offset.get_or_insert(self.resume_at - camera.0);
-        let placed = camera.0.saturating_add(offset);
-        let Some(last) = last.filter(|last| (placed - last).abs() > JUMP) else {
-            return placed;
-        };
-        self.jumps += 1;
-        let resumed = last + self.interval();
-        self.offset = Some(resumed - camera.0);
-        self.restart_order();
-        resumed
+    fn base(&mut self, camera: MediaTime) -> i64 {
+        *self
+            .base
+            .get_or_insert(self.resume_at.saturating_sub(camera.0))
     }
 
     /// Takes the earliest PTS not given out yet, once enough frames wait to know it.
@@ -149,6 +158,31 @@ impl Timeline {
     }
 }
 
+impl Track {
+    /// Moves the camera's time onto the stream's clock; a jump moves the clock, not the stream.
+    ///
+    /// `reference` is where the other track is, for the first frame. Returns whether it jumped.
+    fn place(
+        &mut self,
+        camera: MediaTime,
+        base: i64,
+        reference: Option<i64>,
+        interval: i64,
+    ) -> (i64, bool) {
+        let placed = camera.0.saturating_add(self.offset.unwrap_or(base));
+        let Some(last) = self.last.or(reference) else {
+            return (placed, false);
+        };
+        let step = placed.saturating_sub(last);
+        if (-STEP_BACK..=JUMP).contains(&step) || self.last.is_none() && step.abs() <= JUMP {
+            return (placed, false);
+        }
+        let resumed = last + interval;
+        self.offset = Some(resumed.saturating_sub(camera.0));
+        (resumed, true)
+    }
+}
+
 /// A frame is sent so long before it is decoded: a track may run ahead of another by that much, and SCR
 /// still rises and stays below DTS.
 const LEAD: i64 = MediaTime::TICKS_PER_SECOND * 3 / 10;
@@ -156,6 +190,10 @@ const LEAD: i64 = MediaTime::TICKS_PER_SECOND * 3 / 10;
 const START: i64 = 2 * MediaTime::TICKS_PER_SECOND;
 /// A step of the camera's clock beyond this is a jump, not a pause or a reordering.
 const JUMP: i64 = 10 * MediaTime::TICKS_PER_SECOND;
+/// A step back beyond this is no reordering: 16 frames at 20 frames a second.
+const STEP_BACK: i64 = MediaTime::TICKS_PER_SECOND * 8 / 10;
+/// A packet of audio, where a clock jumped.
+const AUDIO_DEFAULT: i64 = 1800;
 /// 25 frames a second, until two frames were seen.
 const FRAME_DEFAULT: i64 = 3600;
 
@@ -240,6 +278,29 @@ mod tests {
             assert!(stamp.dts > last && stamp.pts >= stamp.dts);
             last = stamp.dts;
         }
+    }
+
+    #[test]
+    fn a_step_back_of_two_seconds_freezes_nothing() {
+        let mut timeline = started(0);
+        timeline.stamp_video(MediaTime(900_000));
+        let before = timeline.stamp_video(MediaTime(903_600));
+        let after = timeline.stamp_video(MediaTime(720_000));
+        assert_eq!(after.dts.0 - before.dts.0, 3600);
+    }
+
+    #[test]
+    fn tracks_far_apart_do_not_disturb_one_another() {
+        let mut timeline = started(0);
+        let mut last = None;
+        for n in 0..10 {
+            let video = timeline.stamp_video(MediaTime(n * 3600));
+            timeline.stamp_audio(MediaTime(90_000_000 + n * 3600));
+            if let Some(last) = last.replace(video.pts.0) {
+                assert_eq!(video.pts.0 - last, 3600);
+            }
+        }
+        assert_eq!(timeline.jumps(), 1);
     }
 
     fn started(depth: usize) -> Timeline {

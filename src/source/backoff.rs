@@ -8,13 +8,11 @@ pub struct Backoff {
     failures: u32,
     down_since: Option<Instant>,
     good_since: Option<Instant>,
-    refused_logins: u32,
 }
 
 impl Backoff {
     /// Notes that media comes.
     pub fn handle_media(&mut self, now: Instant) {
-        self.refused_logins = 0;
         let since = *self.good_since.get_or_insert(now);
         if now.duration_since(since) >= GOOD_AFTER {
             self.failures = 0;
@@ -36,17 +34,6 @@ impl Backoff {
         ceiling.min(longest).mul_f64(jitter)
     }
 
-    /// Notes that user and password were refused: the wait, and whether the login is locked now.
-    pub fn handle_refused_login(&mut self, now: Instant, jitter: f64) -> (Duration, bool) {
-        let wait = self.handle_failure(now, jitter);
-        self.refused_logins += 1;
-        if self.refused_logins >= LOGINS_MAX {
-            (LOCKED, true)
-        } else {
-            (wait, false)
-        }
-    }
-
     /// Notes that the camera must be tried again at once, as after a change of its SSRC.
     pub fn handle_restart(&mut self) {
         self.good_since = None;
@@ -60,10 +47,6 @@ const LONG_DOWN: Duration = Duration::from_secs(3600);
 const LONGEST_WHEN_DOWN: Duration = Duration::from_secs(300);
 /// A brief success must not start the storm anew.
 const GOOD_AFTER: Duration = Duration::from_secs(60);
-/// Cameras lock an account after a few wrong passwords.
-const LOGINS_MAX: u32 = 3;
-const LOCKED: Duration = Duration::from_secs(900);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,14 +77,6 @@ mod tests {
         backoff.handle_media(now);
         backoff.handle_media(now + GOOD_AFTER);
         assert_eq!(backoff.handle_failure(now, 1.0).as_secs(), 1);
-    }
-
-    #[test]
-    fn a_third_refused_login_locks_for_a_quarter_of_an_hour() {
-        let (mut backoff, now) = (Backoff::default(), start());
-        assert!(!backoff.handle_refused_login(now, 1.0).1);
-        assert!(!backoff.handle_refused_login(now, 1.0).1);
-        assert_eq!(backoff.handle_refused_login(now, 1.0), (LOCKED, true));
     }
 
     #[expect(clippy::disallowed_methods, reason = "any instant will do")]

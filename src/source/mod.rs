@@ -4,6 +4,8 @@
 //! bus alive and tells its state. What a camera's failure does stays with that camera.
 
 mod backoff;
+mod flow;
+mod logins;
 mod pull;
 mod resolve;
 mod rtsp;

@@ -7,11 +7,11 @@ use futures::FutureExt;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{Instrument, debug, info, info_span, warn};
 
+use super::flow::{Flow, SILENCE_MAX};
+use super::logins::Account;
 use super::resolve::resolve;
-use super::rtsp::{Failure, Received, RtspSession, TrackKind};
+use super::rtsp::{Failure, Received, RtspSession};
 use super::sources::{Entry, Shared, wall_clock};
-use super::status::Observed;
-use crate::bus::Publisher;
 use crate::ledger::{Cause, State, StateCause};
 use crate::proto::rtp::RawFrame;
 
@@ -20,6 +20,7 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
     let camera = &entry.camera;
     let span = info_span!("camera", id = %camera.id, department = %camera.record.department);
     let cancelled = shared.tasks.cancelled();
+    let _running = Running(entry.clone());
     async {
         shared
             .metrics
@@ -31,7 +32,7 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
             entry: &entry,
         };
         tokio::select! {
-            () = cancelled.cancelled() => pull.tear_down().await,
+            () = cancelled.cancelled() => pull.release().await,
             () = pull.run() => {}
         }
         shared
@@ -42,6 +43,15 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
     }
     .instrument(span)
     .await;
+}
+
+/// A task that ends by a panic has ended too.
+struct Running(Arc<Entry>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 struct Pull<'a> {
@@ -56,7 +66,7 @@ impl Pull<'_> {
             let failure = tokio::select! {
                 failure = self.session(&mut last_media) => failure,
                 () = unwanted(self.entry, self.shared.settings.linger) => {
-                    self.tear_down().await;
+                    self.release().await;
                     if self.entry.try_end() {
                         info!("nobody looks: released");
                         return;
@@ -64,6 +74,8 @@ impl Pull<'_> {
                     continue;
                 }
             };
+            // A camera with one slot refuses us while it believes that we are there.
+            self.tear_down().await;
             if !self.wait(failure).await && self.entry.try_end() {
                 return;
             }
@@ -98,10 +110,10 @@ impl Pull<'_> {
                 biased;
                 received = session.receive(&mut sink) => match received {
                     Ok(received) => self.handle_received(&received, keys, &mut flow),
-                    Err(failure) => return failure,
+                    Err(failure) => return Failure { had_media: flow.keys > 0, ..failure },
                 },
                 () = &mut silence => match flow.silent_at() {
-                    at if at <= Instant::now() => return self.silent(&flow),
+                    at if at <= Instant::now() => return silent(&flow),
                     at => silence.as_mut().reset(at),
                 },
             }
@@ -118,6 +130,7 @@ impl Pull<'_> {
         } = self.entry;
         let address = resolve(&camera.record.location, department).await;
         let address = address.map_err(|cause| Failure::new(cause, "the address cannot be used"))?;
+        self.check_login()?;
         // Both are never closed; the wait for them is not the camera's.
         let _nvr = nvr.handshakes.acquire().await;
         let _all = self.shared.handshakes.acquire().await;
@@ -134,9 +147,34 @@ impl Pull<'_> {
         })
     }
 
+    /// An account that refused its password is not tried before its time, by whichever camera.
+    fn check_login(&self) -> Result<(), Failure> {
+        let now = Instant::now().into_std();
+        let Some(until) = self
+            .account()
+            .and_then(|a| self.shared.logins().locked_until(&a, now))
+        else {
+            return Ok(());
+        };
+        let detail = format!("the account is left alone for {:?}", until - now);
+        Err(Failure::new(Cause::AuthLocked, detail))
+    }
+
+    fn account(&self) -> Option<Account> {
+        let record = &self.entry.camera.record;
+        let (user, _) = record.login.as_ref()?;
+        let (host, port) = (record.location.host.clone(), record.location.port);
+        Some(Account {
+            host,
+            port,
+            user: user.clone(),
+        })
+    }
+
     fn handle_received(&self, received: &Received, keys: u32, flow: &mut Flow) {
         let now = Instant::now();
         if let Received::Packet {
+            is_video,
             bytes,
             lost,
             outcome,
@@ -147,7 +185,9 @@ impl Pull<'_> {
                 .metrics
                 .source_packets_lost
                 .inc_by(u64::from(*lost));
-            flow.last_media = now;
+            if *is_video {
+                flow.last_media = now;
+            }
             if let Err(error) = outcome {
                 flow.errors += 1;
                 debug!(%error, count = flow.errors, "packet not used");
@@ -176,6 +216,11 @@ impl Pull<'_> {
                 "stream is up"
             );
         }
+        if flow.keys == 0
+            && let Some(account) = self.account()
+        {
+            self.shared.logins().handle_accepted(&account);
+        }
         flow.keys += 1;
         lock_backoff(self.entry).handle_media(now.into_std());
         let observed = flow.observed;
@@ -187,70 +232,84 @@ impl Pull<'_> {
         self.set_state(StateCause::ONLINE);
     }
 
-    /// Media that stopped is a degraded camera that is asked again; media that never came is not.
-    fn silent(&self, flow: &Flow) -> Failure {
-        if flow.keys == 0 {
-            return Failure::new(
-                Cause::NoMedia,
-                format!("no media in {:?}", flow.silence_max),
-            );
-        }
-        self.set_state(StateCause::degraded(Cause::Stalled));
-        Failure::new(
-            Cause::Stalled,
-            format!("no media for {:?}", flow.silence_max),
-        )
-    }
-
     /// Notes a failure and waits before the next try; `false` when nobody wants the camera any more.
     async fn wait(&self, failure: Failure) -> bool {
-        let now = Instant::now().into_std();
-        let jitter = rand::random::<f64>();
-        let (wait, cause, is_locked) = {
-            let mut backoff = lock_backoff(self.entry);
-            match failure.cause {
-                _ if failure.is_restart => {
-                    backoff.handle_restart();
-                    (Duration::ZERO, failure.cause, false)
-                }
-                Cause::AuthFailed => match backoff.handle_refused_login(now, jitter) {
-                    (wait, true) => (wait, Cause::AuthLocked, true),
-                    (wait, false) => (wait, Cause::AuthFailed, false),
-                },
-                cause => (backoff.handle_failure(now, jitter), cause, false),
-            }
-        };
+        let now = Instant::now();
+        let (cause, until) = self.judge(&failure, now);
+        let wait = until - now;
         warn!(
             cause = cause.name(),
             detail = failure.detail,
             ?wait,
             "stream is down"
         );
-        if failure.is_restart {
-            return true;
+        if failure.had_media {
+            // Off line only when the next try fails too.
+            self.set_state(StateCause::degraded(Cause::Stalled));
+        } else {
+            self.fail(cause);
         }
-        self.count_connect(failure.cause.name());
-        self.fail(cause);
-        let until = Instant::now() + wait;
-        let earliest = until.min(Instant::now() + WANTED_PAUSE);
+        let earliest = until.min(now + WANTED_PAUSE);
         tokio::select! {
             () = sleep_until(until) => true,
             () = unwanted(self.entry, self.shared.settings.linger) => false,
             // Somebody new wants the camera: it is tried at once, but not more often than this,
             // and never with a password that was refused.
-            () = self.entry.wanted.notified(), if !is_locked => {
+            () = self.entry.wanted.notified(), if cause != Cause::AuthLocked => {
                 sleep_until(earliest).await;
                 true
             }
         }
     }
 
-    /// Waits for the TEARDOWNs of this recorder, so that the camera does not count us twice.
-    async fn tear_down(&self) {
+    /// What a failure means, and when to try again.
+    fn judge(&self, failure: &Failure, now: Instant) -> (Cause, Instant) {
+        if failure.is_ssrc_change && failure.had_media {
+            lock_backoff(self.entry).handle_restart();
+            return (failure.cause, now);
+        }
+        let jitter = rand::random::<f64>();
+        let wait = lock_backoff(self.entry).handle_failure(now.into_std(), jitter);
+        let account = self.account();
+        let mut logins = self.shared.logins();
+        match (failure.cause, account) {
+            (Cause::AuthFailed, Some(account)) => {
+                self.count_connect(failure.cause.name());
+                match logins.handle_refused(&account, now.into_std()) {
+                    Some(until) => (Cause::AuthLocked, until.into()),
+                    None => (Cause::AuthFailed, now + wait),
+                }
+            }
+            (Cause::AuthLocked, Some(account)) => {
+                let until = logins.locked_until(&account, now.into_std());
+                (
+                    Cause::AuthLocked,
+                    until.map_or(now + wait, Instant::from_std),
+                )
+            }
+            // A camera that wants a password and has none is asked as seldom as one that refuses it.
+            (Cause::AuthFailed, None) => {
+                self.count_connect(failure.cause.name());
+                (Cause::AuthFailed, now + NO_LOGIN_WAIT)
+            }
+            (cause, _) => {
+                self.count_connect(cause.name());
+                (cause, now + wait)
+            }
+        }
+    }
+
+    /// Ends the session for good.
+    async fn release(&self) {
         let state = self.entry.status.borrow().state.state();
         if matches!(state, State::Connecting) {
             self.set_state(StateCause::UNKNOWN);
         }
+        self.tear_down().await;
+    }
+
+    /// Waits for the TEARDOWNs of this recorder, so that the camera does not count us twice.
+    async fn tear_down(&self) {
         match timeout(TEARDOWN_TIME, self.entry.nvr.group.await_teardown()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => debug!(%error, "TEARDOWN was not answered well"),
@@ -293,90 +352,17 @@ impl Pull<'_> {
     }
 }
 
-/// The frames of one session on their way to the bus.
-struct Flow {
-    publisher: Publisher,
-    observed: Observed,
-    started: Instant,
-    last_key: Instant,
-    last_media: Instant,
-    keys: u64,
-    errors: u64,
-    silence_max: Duration,
-    /// How many frames may overtake another: told by the stream, else assumed and then observed.
-    told_depth: Option<usize>,
-    order: OrderWatch,
-}
-
-impl Flow {
-    fn new(publisher: Publisher, kinds: impl Iterator<Item = TrackKind>, started: Instant) -> Self {
-        let mut observed = Observed::default();
-        for kind in kinds {
-            match kind {
-                TrackKind::Video(codec) => observed.video = Some(codec),
-                TrackKind::Audio(codec) => observed.audio = Some(codec),
-            }
-        }
-        Self {
-            publisher,
-            observed,
-            started,
-            last_key: Instant::now(),
-            last_media: Instant::now(),
-            keys: 0,
-            errors: 0,
-            silence_max: SILENCE_MAX,
-            told_depth: None,
-            order: OrderWatch::default(),
-        }
-    }
-
-    /// When media has been silent for too long.
-    fn silent_at(&self) -> Instant {
-        self.last_media + self.silence_max
-    }
-
-    /// Puts a frame on the bus; `true` for a key frame.
-    fn publish(&mut self, kind: TrackKind, frame: RawFrame) -> bool {
-        let is_key = frame.is_key;
-        match kind {
-            TrackKind::Audio(codec) => self.publisher.audio(codec, frame),
-            TrackKind::Video(codec) => {
-                if is_key {
-                    self.observed.size = frame.size.or(self.observed.size);
-                    self.told_depth = frame.reorder_depth.map(usize::from).or(self.told_depth);
-                }
-                let depth = self.told_depth.unwrap_or_else(|| self.order.depth());
-                self.order.see(frame.time.0, is_key);
-                self.publisher.video(codec, frame, Some(depth));
-            }
-        }
-        is_key
-    }
-}
-
-/// Watches whether frames overtake one another, for cameras whose parameter sets do not tell.
-#[derive(Debug, Default)]
-struct OrderWatch {
-    last: Option<i64>,
-    keys: u32,
-    is_reordered: bool,
-}
-
-impl OrderWatch {
-    /// Two until a group of pictures was seen whole, then what it showed.
-    fn depth(&self) -> usize {
-        if self.keys >= 2 && !self.is_reordered {
-            0
-        } else {
-            DEPTH_ASSUMED
-        }
-    }
-
-    fn see(&mut self, time: i64, is_key: bool) {
-        self.is_reordered |= self.last.is_some_and(|last| time < last);
-        self.last = Some(time);
-        self.keys = self.keys.saturating_add(u32::from(is_key));
+/// Media that stopped, or media that never came.
+fn silent(flow: &Flow) -> Failure {
+    let (cause, had_media) = if flow.keys == 0 {
+        (Cause::NoMedia, false)
+    } else {
+        (Cause::Stalled, true)
+    };
+    let detail = format!("no media for {:?}", flow.silence_max);
+    Failure {
+        had_media,
+        ..Failure::new(cause, detail)
     }
 }
 
@@ -404,7 +390,6 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
 const TEARDOWN_TIME: Duration = Duration::from_secs(5);
 /// Media silent for three groups of pictures has stalled, but not before this and not after that.
 const SILENCE_MIN: Duration = Duration::from_secs(2);
-const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// A camera that failed is not tried again sooner, however many want it.
 const WANTED_PAUSE: Duration = Duration::from_secs(1);
-const DEPTH_ASSUMED: usize = 2;
+const NO_LOGIN_WAIT: Duration = Duration::from_secs(900);

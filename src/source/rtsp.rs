@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use retina::client::{
-    Credentials, InitialTimestampPolicy, PacketItem, PlayOptions, Playing, Session, SessionGroup,
-    SessionIdPolicy, SessionOptions, SetupOptions, TeardownPolicy, Transport,
+    Credentials, InitialSequenceNumberPolicy, InitialTimestampPolicy, PacketItem, PlayOptions,
+    Playing, Session, SessionGroup, SessionIdPolicy, SessionOptions, SetupOptions, TeardownPolicy,
+    Transport,
 };
 use retina::rtp::ReceivedPacket;
 use tokio::time::timeout;
@@ -44,8 +45,9 @@ pub(super) enum TrackKind {
 /// What a session gave.
 #[derive(Debug)]
 pub(super) enum Received {
-    /// Bytes of RTP payload, packets missing before it, and whether its packet was of use.
+    /// Bytes of RTP payload, packets missing before it, and whether the packet was of use.
     Packet {
+        is_video: bool,
         bytes: usize,
         lost: u16,
         outcome: Result<(), DepacketizeError>,
@@ -60,8 +62,10 @@ pub(super) struct Failure {
     pub(super) cause: Cause,
     /// For the log; never holds a secret: the library prints neither URL nor credentials in it.
     pub(super) detail: String,
-    /// The camera is well and must be asked again at once.
-    pub(super) is_restart: bool,
+    /// The library ends a session whose SSRC changes; such a camera is well.
+    pub(super) is_ssrc_change: bool,
+    /// Media had come: the camera is asked again before it is called off line.
+    pub(super) had_media: bool,
 }
 
 impl Failure {
@@ -69,7 +73,8 @@ impl Failure {
         Self {
             cause,
             detail: detail.into(),
-            is_restart: false,
+            is_ssrc_change: false,
+            had_media: false,
         }
     }
 
@@ -86,11 +91,12 @@ impl Failure {
             None => Cause::RtspError,
         };
         // A camera that restarts its encoder changes its SSRC; the library ends the session there.
-        let is_restart = first_line.to_ascii_lowercase().contains("ssrc");
+        let is_ssrc_change = first_line.to_ascii_lowercase().contains("ssrc");
         Self {
             cause,
             detail: first_line,
-            is_restart,
+            is_ssrc_change,
+            had_media: false,
         }
     }
 }
@@ -126,7 +132,10 @@ impl RtspSession {
             let options = SetupOptions::default().transport(Transport::Tcp(Default::default()));
             step("SETUP", session.setup(number, options)).await?;
         }
-        let options = PlayOptions::default().initial_timestamp(InitialTimestampPolicy::Permissive);
+        let options = PlayOptions::default()
+            .initial_timestamp(InitialTimestampPolicy::Permissive)
+            // What RTP-Info says is wrong too often to end a session over it.
+            .initial_seq(InitialSequenceNumberPolicy::Ignore);
         let session = step("PLAY", session.play(options)).await?;
         Ok(Self { session, tracks })
     }
@@ -174,6 +183,7 @@ impl RtspSession {
             .depacketizer
             .push(&packet, &mut |frame| sink(kind, frame));
         Received::Packet {
+            is_video: matches!(kind, TrackKind::Video(_)),
             bytes: payload.len(),
             lost: packet.lost,
             outcome,
@@ -185,13 +195,15 @@ impl RtspSession {
 fn choose_tracks(
     session: &Session<retina::client::Described>,
 ) -> Result<Vec<Option<Track>>, Failure> {
-    let described = parse_camera(session.sdp());
+    let mut described = parse_camera(session.sdp()).into_iter();
     let mut has = (false, false);
     let tracks: Vec<Option<Track>> = session
         .streams()
         .iter()
-        .zip(described)
-        .map(|(stream, media)| {
+        .map(|stream| {
+            // The library leaves out sections that it cannot read.
+            let payload_type = Some(stream.rtp_payload_type());
+            let (_, media) = described.find(|(number, _)| *number == payload_type)?;
             let kind = match media {
                 CameraMedia::Video { codec, .. } if !has.0 => {
                     has.0 = true;

@@ -8,6 +8,7 @@ use retina::client::SessionGroup;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::backoff::Backoff;
+use super::logins::Logins;
 use super::pull;
 use super::status::Status;
 use crate::bus::Stream;
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub(super) handshakes: Semaphore,
     entries: Mutex<HashMap<CameraId, Arc<Entry>>>,
     nvrs: Mutex<HashMap<String, Arc<Nvr>>>,
+    logins: Mutex<Logins>,
 }
 
 /// A recorder, or the host and port of a camera that has none: what shares connection limits.
@@ -86,6 +88,7 @@ impl Sources {
             handshakes: Semaphore::new(HANDSHAKES_MAX),
             entries: Mutex::default(),
             nvrs: Mutex::default(),
+            logins: Mutex::default(),
         }))
     }
 
@@ -180,6 +183,11 @@ impl Shared {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The passwords that cameras refused.
+    pub(super) fn logins(&self) -> MutexGuard<'_, Logins> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn nvr(&self, camera: &Camera) -> Arc<Nvr> {
         let record = &camera.record;
         let place = || format!("{}:{}", record.location.host, record.location.port);
@@ -205,6 +213,11 @@ impl Entry {
     /// Whether the camera is to be pulled now.
     pub(super) fn is_wanted(&self) -> bool {
         self.camera.pull == Pull::Always || *self.leases.borrow() > 0
+    }
+
+    /// Notes that the task is gone, however it went: the next lease starts another.
+    pub(super) fn end(&self) {
+        *self.is_running() = false;
     }
 
     /// Ends the task unless a lease came in between.

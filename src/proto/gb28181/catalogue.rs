@@ -45,11 +45,8 @@ pub fn page(
     let mut items = String::new();
     let mut count = 0;
     for node in nodes.iter().take(style.items_per_message.max(1)) {
-        let mut text = item(node, style, is_on, Detail::Full);
         let frame = PAGE_HEAD_BYTES;
-        if style.charset.encode(&text).len() + frame > style.page_bytes_max {
-            text = item(node, style, is_on, Detail::Needed);
-        }
+        let text = fitting_item(node, style, is_on);
         let together =
             style.charset.encode(&items).len() + style.charset.encode(&text).len() + frame;
         if count > 0 && together > style.page_bytes_max {
@@ -70,13 +67,23 @@ pub fn page(
     }
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Detail {
-    Full,
-    Needed,
+/// The item with as many of its optional fields as a page has room for.
+fn fitting_item(node: &Node, style: &Style<'_>, is_on: &dyn Fn(&Camera) -> bool) -> String {
+    for kept in (1..=OPTIONAL_FIELDS).rev() {
+        let text = item(node, style, is_on, kept);
+        if style.charset.encode(&text).len() + PAGE_HEAD_BYTES <= style.page_bytes_max {
+            return text;
+        }
+    }
+    item(node, style, is_on, 0)
 }
 
-fn item(node: &Node, style: &Style<'_>, is_on: &dyn Fn(&Camera) -> bool, detail: Detail) -> String {
+fn item(
+    node: &Node,
+    style: &Style<'_>,
+    is_on: &dyn Fn(&Camera) -> bool,
+    optional: usize,
+) -> String {
     let mut out = String::with_capacity(1024);
     out.push_str("<Item>\r\n");
     put(&mut out, "DeviceID", node.code.as_str());
@@ -84,7 +91,7 @@ fn item(node: &Node, style: &Style<'_>, is_on: &dyn Fn(&Camera) -> bool, detail:
     match &node.kind {
         NodeKind::System => put_system(&mut out, style),
         NodeKind::Group | NodeKind::Organisation => put_organisation(&mut out, node),
-        NodeKind::Camera(camera) => put_camera(&mut out, node, camera, style, is_on, detail),
+        NodeKind::Camera(camera) => put_camera(&mut out, node, camera, style, is_on, optional),
     }
     out.push_str("</Item>\r\n");
     out
@@ -118,7 +125,7 @@ fn put_camera(
     camera: &Camera,
     style: &Style<'_>,
     is_on: &dyn Fn(&Camera) -> bool,
-    detail: Detail,
+    optional: usize,
 ) {
     let record = &camera.record;
     put(
@@ -152,16 +159,17 @@ fn put_camera(
         put(out, "Latitude", &format!("{:.7}", at.latitude));
     }
     out.push_str("<Info>\r\n");
-    if detail == Detail::Full {
-        let number = |out: &mut String, name: &str, value: Option<u8>| {
-            if let Some(value) = value {
-                put(out, name, &value.to_string());
-            }
-        };
-        number(out, "PTZType", record.ptz);
-        number(out, "RoomType", record.room);
-        number(out, "SupplyLightType", record.light);
-        number(out, "DirectionType", record.bearing.map(direction));
+    // Dropped from the end where a page has no room.
+    let fields: [(&str, Option<u8>); OPTIONAL_FIELDS] = [
+        ("PTZType", record.ptz),
+        ("DirectionType", record.bearing.map(direction)),
+        ("RoomType", record.room),
+        ("SupplyLightType", record.light),
+    ];
+    for (name, value) in fields.iter().take(optional) {
+        if let Some(value) = value {
+            put(out, name, &value.to_string());
+        }
     }
     if let Some(group) = node.group {
         put(out, "BusinessGroupID", group.as_str());
@@ -193,8 +201,10 @@ pub const MANUFACTURER: &str = "huiju";
 /// The model that the gateway says of itself.
 pub const MODEL: &str = "huiju-gateway";
 const NAME_BYTES_MAX: usize = 255;
-/// Prolog, head and end of a page.
-const PAGE_HEAD_BYTES: usize = 300;
+/// Prolog, head and end of a page, with a number and a total of nine digits.
+const PAGE_HEAD_BYTES: usize = 240;
+/// Fields of a camera's Info that a page may go without.
+const OPTIONAL_FIELDS: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -18,8 +18,11 @@ pub struct Registration {
     challenge: Option<Challenge>,
     /// Whether the open REGISTER answers the challenge.
     is_answering: bool,
+    /// Until when the platform's last grant holds.
+    valid_until: Option<Instant>,
     failures: u32,
     refusals: u32,
+    losses: u32,
 }
 
 /// What an answer to a REGISTER means.
@@ -43,8 +46,10 @@ impl Registration {
             due_at: Some(now),
             challenge: None,
             is_answering: false,
+            valid_until: None,
             failures: 0,
             refusals: 0,
+            losses: 0,
         }
     }
 
@@ -69,6 +74,7 @@ impl Registration {
         if is_due {
             self.due_at = None;
             self.is_answering = false;
+            self.is_registered &= self.valid_until.is_some_and(|until| now < until);
         }
         is_due
     }
@@ -93,6 +99,8 @@ impl Registration {
                 let lifetime = told.clamp(LIFETIME_MIN, LIFETIME_MAX);
                 let is_new = !self.is_registered;
                 self.is_registered = true;
+                self.is_answering = false;
+                self.valid_until = Some(now + lifetime);
                 self.failures = 0;
                 self.refusals = 0;
                 // Before two thirds of the lifetime, spread over platforms.
@@ -113,13 +121,29 @@ impl Registration {
         self.fail(now, "no answer".to_owned(), jitter)
     }
 
-    /// Takes it that the platform was lost, or no longer knows us: register anew after 0 … 5 s, once;
-    /// repeated losses back off.
+    /// Takes it that the platform was lost, or no longer knows us: register anew after 0 … 5 s. A
+    /// platform that registers us and loses us again is asked less and less often, up to a minute.
     pub fn handle_loss(&mut self, now: Instant, jitter: f64) {
-        if self.is_registered {
-            self.is_registered = false;
-            self.due_at = Some(now + LOSS_SPREAD.mul_f64(jitter));
+        if !self.is_registered {
+            return;
         }
+        self.is_registered = false;
+        self.valid_until = None;
+        let spread = LOSS_SPREAD * 2u32.saturating_pow(self.losses.min(8));
+        let spread = spread.min(BACKOFF_MAX);
+        // Only the first loss may be made good at once.
+        let earliest = if self.losses == 0 {
+            Duration::ZERO
+        } else {
+            spread / 2
+        };
+        self.losses = self.losses.saturating_add(1);
+        self.due_at = Some(now + earliest + (spread - earliest).mul_f64(jitter));
+    }
+
+    /// Takes it that the platform knows us: it answered a keepalive.
+    pub fn handle_known(&mut self) {
+        self.losses = 0;
     }
 
     fn handle_challenge(&mut self, now: Instant, response: &Response, jitter: f64) -> Outcome {
@@ -156,12 +180,14 @@ impl Registration {
     /// A platform that says no is not hammered: 60 s at least, growing.
     fn refuse(&mut self, now: Instant, reason: String, jitter: f64) -> Outcome {
         self.refusals = self.refusals.saturating_add(1);
+        self.valid_until = None;
         let wait = REFUSAL_MIN * self.refusals.min(15);
         self.wait(now, wait + wait.mul_f64(0.2 * jitter), reason)
     }
 
     fn wait(&mut self, now: Instant, wait: Duration, reason: String) -> Outcome {
-        self.is_registered = false;
+        // What was granted before holds till its end.
+        self.is_registered &= self.valid_until.is_some_and(|until| now < until);
         self.is_answering = false;
         self.due_at = Some(now + wait);
         Outcome::Failed(reason)
@@ -236,6 +262,36 @@ mod tests {
             registration.handle_response(now + due, &ok, 1.0),
             Outcome::Registered(false)
         );
+    }
+
+    #[test]
+    fn a_refresh_that_fails_leaves_the_grant_till_its_end() {
+        let (mut registration, now) = started();
+        registration.handle_timeout(now);
+        let ok = answer(200).with("Expires", "100");
+        registration.handle_response(now, &ok, 0.0);
+        let refresh = registration.poll_timeout().unwrap();
+        registration.handle_timeout(refresh);
+        registration.handle_silence(refresh, 0.0);
+        assert!(registration.is_registered());
+        let late = now + Duration::from_secs(101);
+        assert!(registration.handle_timeout(late));
+        assert!(!registration.is_registered());
+    }
+
+    #[test]
+    fn a_platform_that_forgets_us_each_time_is_not_stormed() {
+        let (mut registration, mut now) = started();
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            registration.handle_timeout(now);
+            registration.handle_response(now, &answer(200), 0.0);
+            registration.handle_loss(now, 1.0);
+            let due = registration.poll_timeout().unwrap();
+            waits.push((due - now).as_secs());
+            now = due;
+        }
+        assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
     }
 
     #[test]

@@ -43,9 +43,12 @@ impl H264 {
         sink: &mut dyn FnMut(RawFrame),
     ) -> Result<(), DepacketizeError> {
         self.0.begin_packet(packet, sink);
-        self.take(packet.payload)?;
+        let outcome = self.take(packet.payload);
+        if outcome.is_err() {
+            self.0.break_unit();
+        }
         self.0.end_packet(packet, sink);
-        Ok(())
+        outcome
     }
 
     fn take(&mut self, payload: &[u8]) -> Result<(), DepacketizeError> {
@@ -164,6 +167,22 @@ mod tests {
                 (0, true, 0, &[0x65, 1]),
                 (3600, false, 0, &[0x7c, 0x81, 1]),
                 (3600, true, 1, &[0x7c, 0x41, 3]),
+                (7200, true, 0, &[0x41, 4]),
+                (10_800, true, 0, &[0x65, 5]),
+            ],
+        );
+        let times: Vec<_> = frames.iter().map(|frame| frame.time.0).collect();
+        assert_eq!(times, [0, 10_800]);
+    }
+
+    #[test]
+    fn a_key_frame_that_lost_a_slice_is_not_passed_on() {
+        let frames = frames_of(
+            vec![],
+            &[
+                (0, true, 0, &[0x65, 1]),
+                (3600, false, 0, &[0x65, 1]),
+                (3600, true, 1, &[0x65, 3]),
                 (7200, true, 0, &[0x41, 4]),
                 (10_800, true, 0, &[0x65, 5]),
             ],

@@ -42,9 +42,12 @@ impl H265 {
         sink: &mut dyn FnMut(RawFrame),
     ) -> Result<(), DepacketizeError> {
         self.0.begin_packet(packet, sink);
-        self.take(packet.payload)?;
+        let outcome = self.take(packet.payload);
+        if outcome.is_err() {
+            self.0.break_unit();
+        }
         self.0.end_packet(packet, sink);
-        Ok(())
+        outcome
     }
 
     fn take(&mut self, payload: &[u8]) -> Result<(), DepacketizeError> {

@@ -47,6 +47,8 @@ pub(super) struct Collector<C> {
     known_sets: Vec<Bytes>,
     /// Frames are dropped up to the next key frame: something was lost.
     is_broken: bool,
+    /// An access unit of this time lost something: it is never emitted, key frame or not.
+    damaged: Option<MediaTime>,
     /// The time of the frame emitted last, to catch cameras whose marker bit lies.
     emitted: Option<MediaTime>,
     marker_lies: bool,
@@ -67,6 +69,7 @@ impl<C: Codec> Collector<C> {
             size: None,
             known_sets,
             is_broken: false,
+            damaged: None,
             emitted: None,
             marker_lies: false,
         }
@@ -76,6 +79,7 @@ impl<C: Codec> Collector<C> {
     pub(super) fn begin_packet(&mut self, packet: &Packet<'_>, sink: &mut dyn FnMut(RawFrame)) {
         if packet.lost > 0 {
             self.break_unit();
+            self.damaged = Some(packet.time);
         }
         if self.has_slice && self.time != Some(packet.time) {
             self.emit(sink);
@@ -112,6 +116,7 @@ impl<C: Codec> Collector<C> {
         if let Some(open_at) = self.open_at.take() {
             self.data.truncate(open_at);
             self.is_broken = true;
+            self.damaged = self.time;
         }
         self.open_at = Some(self.data.len());
         self.data.extend_from_slice(&START_CODE);
@@ -123,6 +128,7 @@ impl<C: Codec> Collector<C> {
     pub(super) fn extend_unit(&mut self, bytes: &[u8]) -> Result<(), DepacketizeError> {
         if self.open_at.is_none() {
             self.is_broken = true;
+            self.damaged = self.time;
             return Err(DepacketizeError::StrayFragment);
         }
         self.data.extend_from_slice(bytes);
@@ -179,8 +185,9 @@ impl<C: Codec> Collector<C> {
     }
 
     /// Drops the access unit at hand, and all up to the next key frame.
-    fn break_unit(&mut self) {
+    pub(super) fn break_unit(&mut self) {
         self.is_broken = true;
+        self.damaged = self.time;
         self.reset();
     }
 
@@ -197,7 +204,8 @@ impl<C: Codec> Collector<C> {
 
     fn emit(&mut self, sink: &mut dyn FnMut(RawFrame)) {
         self.emitted = self.time;
-        self.is_broken &= !self.is_key || self.open_at.is_some();
+        let is_damaged = self.damaged == self.time || self.open_at.is_some();
+        self.is_broken = is_damaged || self.is_broken && !self.is_key;
         if self.is_broken {
             self.reset();
             return;

@@ -38,8 +38,9 @@ impl CameraMedia {
     }
 }
 
-/// Reads the media of a camera's SDP. Never fails: what it cannot read is [`CameraMedia::Other`].
-pub fn parse_camera(sdp: &[u8]) -> Vec<CameraMedia> {
+/// Reads the media of a camera's SDP, each with its first payload type, in order. Never fails: what it
+/// cannot read is [`CameraMedia::Other`].
+pub fn parse_camera(sdp: &[u8]) -> Vec<(Option<u8>, CameraMedia)> {
     let text = String::from_utf8_lossy(sdp);
     let mut sections: Vec<Section<'_>> = Vec::new();
     for line in text.lines().map(str::trim) {
@@ -52,7 +53,10 @@ pub fn parse_camera(sdp: &[u8]) -> Vec<CameraMedia> {
             section.read(line);
         }
     }
-    sections.iter().map(Section::media).collect()
+    sections
+        .iter()
+        .map(|section| (section.payload_type.parse().ok(), section.media()))
+        .collect()
 }
 
 #[derive(Debug, Default)]
@@ -183,18 +187,18 @@ mod tests {
             m=audio 0 RTP/AVP 8\r\nm=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\n",
         );
         assert!(
-            matches!(&media[0], CameraMedia::Video { codec: VideoCodec::H264, parameter_sets }
+            matches!(&media[0].1, CameraMedia::Video { codec: VideoCodec::H264, parameter_sets }
             if parameter_sets.len() == 2 && parameter_sets[1][..] == [0x68, 0xce])
         );
         assert!(
-            matches!(media[1], CameraMedia::Audio(AudioCodec::Aac, Some(config))
+            matches!(media[1].1, CameraMedia::Audio(AudioCodec::Aac, Some(config))
             if config.frequency() == 48_000 && config.channels == 1)
         );
         assert!(matches!(
-            media[2],
+            media[2].1,
             CameraMedia::Audio(AudioCodec::G711A, None)
         ));
-        assert!(matches!(&media[3], CameraMedia::Other(name) if name == "vnd.onvif.metadata"));
+        assert!(matches!(&media[3].1, CameraMedia::Other(name) if name == "vnd.onvif.metadata"));
     }
 
     #[test]

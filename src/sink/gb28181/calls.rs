@@ -3,23 +3,22 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
+use super::admission::{Rate, Refusal, explain};
 use super::platform::{Platform, Purpose};
 use super::requests::token;
 use super::session::{Event, Session};
 use super::settings::SsrcChoice;
-use super::transport::contains;
-use crate::catalog::{Camera, GbCode};
+use crate::catalog::Camera;
 use crate::proto::rtp::Ssrc;
-use crate::proto::sdp::{Answer, MediaTransport, Offer, SessionName};
-use crate::proto::sip::{Request, Response, TransactionId};
+use crate::proto::sdp::{Answer, Offer};
+use crate::proto::sip::{Request, TransactionId};
 
 /// All calls that exist.
 #[derive(Debug, Default)]
@@ -27,8 +26,8 @@ pub(super) struct Calls {
     calls: BTreeMap<String, Call>,
     events: Option<mpsc::Sender<Event>>,
     /// Bytes sent to the platform.
-    meter: Arc<AtomicU64>,
-    rate: Rate,
+    pub(super) meter: Arc<AtomicU64>,
+    pub(super) rate: Rate,
 }
 
 #[derive(Debug)]
@@ -57,31 +56,6 @@ enum Stage {
     Running { sdp: String },
 }
 
-/// What the platform was sent a second, measured from INVITE to INVITE.
-#[derive(Debug, Default)]
-struct Rate {
-    at: Option<Instant>,
-    bytes: u64,
-    bits_per_second: u64,
-}
-
-/// Why an INVITE is refused.
-struct Refusal {
-    code: u16,
-    result: &'static str,
-    reason: String,
-}
-
-impl Refusal {
-    fn new(code: u16, result: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            code,
-            result,
-            reason: reason.into(),
-        }
-    }
-}
-
 impl Calls {
     pub(super) fn set_events(&mut self, events: mpsc::Sender<Event>) {
         self.events = Some(events);
@@ -101,64 +75,17 @@ impl Platform {
         {
             return self.handle_reinvite(id, &request, &call_id);
         }
+        if self.tasks.cancelled().is_cancelled() {
+            self.count_invite("shutdown");
+            let answer = request
+                .answer(503, &token())
+                .with("Retry-After", RETRY_AFTER);
+            return self.respond(id, &request, answer);
+        }
         match self.check_invite(&request) {
             Ok((camera, offer)) => self.start_call(id, request, call_id, camera, offer),
             Err(refusal) => self.refuse_invite(id, &request, &refusal),
         }
-    }
-
-    /// Everything that can be said before the camera is asked.
-    fn check_invite(&mut self, request: &Request) -> Result<(Arc<Camera>, Offer), Refusal> {
-        if !self.is_registered() {
-            return Err(Refusal::new(403, "forbidden", "we are not registered"));
-        }
-        let camera = self.invited_camera(request).ok_or_else(|| {
-            Refusal::new(
-                404,
-                "not_found",
-                "no such channel, or not shared with this platform",
-            )
-        })?;
-        let offer = Offer::parse(&request.body)
-            .map_err(|error| Refusal::new(488, "not_acceptable", error.to_string()))?;
-        if !matches!(offer.session, SessionName::Play | SessionName::Other(_)) {
-            return Err(Refusal::new(
-                488,
-                "not_acceptable",
-                "only live video (s=Play) is offered",
-            ));
-        }
-        // Whoever connects to us is checked when it does.
-        let goes_out = offer.transport != MediaTransport::TcpListen;
-        if goes_out && !contains(&self.settings.media.networks, offer.address) {
-            self.gateway.metrics.refuse("media_network");
-            warn!(address = %offer.address, "media address outside media.networks");
-            return Err(Refusal::new(
-                403,
-                "forbidden",
-                "media address outside media.networks",
-            ));
-        }
-        let limits = self.settings.limits;
-        if self.calls.len() >= limits.sessions {
-            return Err(Refusal::new(486, "busy", "limit of sessions reached"));
-        }
-        let bytes = self.calls.meter.load(Ordering::Relaxed);
-        if self.calls.rate.sample(Instant::now(), bytes) >= limits.bandwidth {
-            return Err(Refusal::new(486, "busy", "limit of bandwidth reached"));
-        }
-        Ok((camera, offer))
-    }
-
-    /// The channel is in the Request-URI, else in To.
-    fn invited_camera(&self, request: &Request) -> Option<Arc<Camera>> {
-        let catalog = self.gateway.catalog.borrow().clone();
-        let to = request.headers.to().map(|to| to.user);
-        let named = request.uri_user().map(str::to_owned).into_iter().chain(to);
-        let camera = named
-            .filter_map(|user| user.parse::<GbCode>().ok())
-            .find_map(|code| catalog.by_code(code).cloned())?;
-        self.settings.share.includes(&camera).then_some(camera)
     }
 
     fn start_call(
@@ -173,7 +100,8 @@ impl Platform {
             return;
         };
         self.respond(id, &request, request.answer(100, ""));
-        self.wire.add_call(&call_id, self.requests.peer);
+        let from_tag = request.headers.from().and_then(|from| from.tag);
+        self.wire.add_call(&call_id, self.requests.peer, from_tag);
         let ssrc = self.choose_ssrc(&offer);
         let cancelled = CancellationToken::new();
         let session = Session {
@@ -372,6 +300,12 @@ impl Platform {
                 call.cancelled.cancel();
                 self.wire.remove_call(call_id);
                 info!(call_id, "the platform ended the session");
+                if matches!(call.stage, Stage::Starting) {
+                    // Some platforms give up by BYE where CANCEL is meant.
+                    self.count_invite("cancelled");
+                    let answer = call.invite.answer(487, &call.tag);
+                    self.respond(call.transaction, &call.invite, answer);
+                }
                 200
             }
             None => 481,
@@ -454,23 +388,6 @@ impl Platform {
     }
 }
 
-impl Rate {
-    /// Bits a second since the last sample that is at least a fifth of a second old.
-    fn sample(&mut self, now: Instant, bytes: u64) -> u64 {
-        let Some(at) = self.at else {
-            (self.at, self.bytes) = (Some(now), bytes);
-            return 0;
-        };
-        let elapsed = now - at;
-        if elapsed >= SAMPLE_TIME {
-            self.bits_per_second =
-                ((bytes - self.bytes) as f64 * 8.0 / elapsed.as_secs_f64()) as u64;
-            (self.at, self.bytes) = (Some(now), bytes);
-        }
-        self.bits_per_second
-    }
-}
-
 fn is_same_media(one: &Offer, other: &Offer) -> bool {
     (one.address, one.port, one.transport, one.payload_type)
         == (
@@ -481,18 +398,6 @@ fn is_same_media(one: &Offer, other: &Offer) -> bool {
         )
 }
 
-/// Says why in the header that fits the code (RFC 3326, RFC 3261 §20.43).
-fn explain(answer: Response, reason: &str) -> Response {
-    let reason = reason.replace('"', "'");
-    if answer.code == 488 {
-        answer.with("Warning", format!("399 huiju \"{reason}\""))
-    } else {
-        let code = answer.code;
-        answer.with("Reason", format!("SIP;cause={code};text=\"{reason}\""))
-    }
-}
-
-const SAMPLE_TIME: Duration = Duration::from_millis(200);
 const RETRY_AFTER: &str = "10";
 const UNSPECIFIED_V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 const UNSPECIFIED_V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);

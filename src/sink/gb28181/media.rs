@@ -34,7 +34,30 @@ pub(super) struct Way {
     kind: Kind,
     _port: PortPair,
     pacer: Pacer,
-    refused_since: Option<Instant>,
+    refusals: Refusals,
+}
+
+/// How long a UDP peer has been unreachable. The kernel tells of a refusal at the send after it, and
+/// lets the next one pass: only a while without any counts as reachable.
+#[derive(Debug, Default)]
+struct Refusals {
+    since: Option<Instant>,
+    last: Option<Instant>,
+}
+
+impl Refusals {
+    fn handle_sent(&mut self, now: Instant) {
+        if self.last.is_some_and(|last| now - last > REFUSED_PAUSE) {
+            *self = Self::default();
+        }
+    }
+
+    /// Returns whether the peer has gone.
+    fn handle_refused(&mut self, now: Instant) -> bool {
+        self.handle_sent(now);
+        self.last = Some(now);
+        now - *self.since.get_or_insert(now) > REFUSED_MAX
+    }
 }
 
 #[derive(Debug)]
@@ -79,7 +102,7 @@ impl Bound {
             kind,
             _port: port,
             pacer: Pacer::default(),
-            refused_since: None,
+            refusals: Refusals::default(),
         })
     }
 }
@@ -90,7 +113,10 @@ impl Kind {
         let keepalive = TcpKeepalive::new()
             .with_time(KEEPALIVE_TIME)
             .with_interval(KEEPALIVE_INTERVAL);
-        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        let socket = SockRef::from(&stream);
+        socket.set_tcp_keepalive(&keepalive)?;
+        // A peer that reads slowly acknowledges; one that vanished does not.
+        socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
         let (read, write) = stream.into_split();
         Ok(Self::Tcp { write, read })
     }
@@ -114,14 +140,16 @@ impl Way {
         match &mut self.kind {
             Kind::Tcp { write, .. } => write.write_all(&packets).await,
             Kind::Udp { media, state, .. } => {
-                for piece in packets.chunks(PIECE_BYTES) {
+                // Without offload the library takes one packet a call.
+                let segments = state.max_gso_segments().min(SEGMENTS_MAX);
+                for piece in packets.chunks(segments * SEGMENT) {
                     self.pacer.wait(piece.len()).await;
-                    match send_datagrams(media, state, piece).await {
-                        Ok(()) => self.refused_since = None,
+                    let sent = send_datagrams(media, state, piece).await;
+                    let now = Instant::now();
+                    match sent {
+                        Ok(()) => self.refusals.handle_sent(now),
                         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                            let now = Instant::now();
-                            let since = *self.refused_since.get_or_insert(now);
-                            if now - since > REFUSED_MAX {
+                            if self.refusals.handle_refused(now) {
                                 return Err(error);
                             }
                         }
@@ -281,13 +309,15 @@ impl Pacer {
 
 const SEGMENT: usize = HEADER_LEN + PAYLOAD_MAX;
 /// Within 64 segments and 65,507 bytes, the limits of an offloaded send.
-const PIECE_BYTES: usize = 44 * SEGMENT;
+const SEGMENTS_MAX: usize = 44;
 /// Bits a second of a burst.
 const PACED_RATE: u64 = 100_000_000;
 /// So far ahead of the paced rate a session may run: a frame of usual size leaves at once.
 const AHEAD_MAX: Duration = Duration::from_millis(5);
 /// A UDP peer that was unreachable for so long has gone without a BYE.
 const REFUSED_MAX: Duration = Duration::from_secs(10);
+/// So long without a refusal, and the peer counts as reachable.
+const REFUSED_PAUSE: Duration = Duration::from_secs(3);
 const CONTROL_PAUSE: Duration = Duration::from_secs(1);
 const CONNECTS_MAX: u32 = 3;
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
@@ -295,4 +325,5 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 const ACCEPT_TIME: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIME: Duration = Duration::from_secs(20);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const USER_TIMEOUT: Duration = Duration::from_secs(120);
 const BACKLOG: u32 = 8;

@@ -4,6 +4,7 @@
 //! dialogs, one task a media session ([`session`]), and the SIP sockets ([`transport`]) whose router
 //! decides which platform a message belongs to. The rules are in `proto::gb28181`.
 
+mod admission;
 mod calls;
 mod media;
 mod platform;

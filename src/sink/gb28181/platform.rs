@@ -40,6 +40,8 @@ pub(super) struct Platform {
     pub(super) target: Target,
     registration: Registration,
     heartbeat: Option<Heartbeat>,
+    /// The REGISTER sent last.
+    newest_register: Option<TransactionId>,
     /// What each open request of ours is for.
     open: HashMap<TransactionId, Purpose>,
     /// When running media ends, after the platform was lost.
@@ -89,6 +91,7 @@ impl Platform {
                 now,
             ),
             heartbeat: None,
+            newest_register: None,
             open: HashMap::new(),
             media_until: None,
             notice_number: 0,
@@ -108,6 +111,7 @@ impl Platform {
         loop {
             self.handle_timeout();
             self.handle_agent();
+            self.send_pages();
             self.transmit().await;
             let deadline = self.deadline();
             tokio::select! {
@@ -190,7 +194,6 @@ impl Platform {
             warn!("the platform stays lost: media ends");
             self.end_all_calls();
         }
-        self.send_pages();
     }
 
     fn handle_agent(&mut self) {
@@ -258,7 +261,11 @@ impl Platform {
             .metrics
             .count_request(&self.settings.id, "out", method, code);
         match purpose {
-            Purpose::Register => self.handle_registered(response),
+            // The answer to a REGISTER before the newest says nothing any more.
+            Purpose::Register if self.newest_register == Some(id) => {
+                self.handle_registered(response)
+            }
+            Purpose::Register => {}
             Purpose::Keepalive => self.handle_keepalive(code),
             Purpose::Page => self.queries.handle_page_answer(id),
             Purpose::Unregister => self.handle_unregistered(response),
@@ -281,7 +288,11 @@ impl Platform {
         let request = self
             .requests
             .register(&self.settings, expires, authorization);
-        self.request(&request, purpose);
+        self.newest_register = self.request(&request, purpose);
+        if self.newest_register.is_none() {
+            self.registration
+                .handle_silence(Instant::now().into_std(), rand::random());
+        }
     }
 
     fn handle_registered(&mut self, response: Option<Response>) {
@@ -306,9 +317,15 @@ impl Platform {
                 self.set_registered(None);
             }
             Outcome::Failed(reason) => {
-                warn!(reason, "not registered");
-                self.requests.renew_registration();
-                self.end_signalling();
+                warn!(
+                    reason,
+                    is_registered = self.is_registered(),
+                    "REGISTER failed"
+                );
+                if !self.is_registered() {
+                    self.requests.renew_registration();
+                    self.end_signalling();
+                }
                 self.set_registered(Some(reason));
             }
         }
@@ -333,7 +350,10 @@ impl Platform {
             .platform_keepalive_missed
             .with_label_values(&[&self.settings.id]);
         match code {
-            Some(200..=299) => heartbeat.handle_answer(),
+            Some(200..=299) => {
+                heartbeat.handle_answer();
+                self.registration.handle_known();
+            }
             Some(401 | 403 | 404 | 481) => self.lose("the platform does not know us any more"),
             Some(_) => {
                 heartbeat.handle_failure();
@@ -399,10 +419,10 @@ impl Platform {
             return;
         };
         let now = Instant::now().into_std();
-        if self.registration.handle_response(now, &response, 0.0) == Outcome::Again {
-            self.send_register(Purpose::Unregister);
-        } else {
-            info!("unregistered");
+        match self.registration.handle_response(now, &response, 0.0) {
+            Outcome::Again => self.send_register(Purpose::Unregister),
+            Outcome::Registered(_) => info!("unregistered"),
+            Outcome::Failed(reason) => warn!(reason, "not unregistered"),
         }
     }
 

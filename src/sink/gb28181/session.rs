@@ -76,12 +76,16 @@ impl Session {
     }
 
     async fn serve(&self) {
+        let failures = self
+            .sources
+            .status(self.camera.id)
+            .map_or(0, |status| status.failures);
         let Some(lease) = self.sources.lease(&self.camera) else {
             return self
                 .refuse((404, "its department is gone".to_owned()))
                 .await;
         };
-        if let Err(refusal) = self.first_key_frame(&lease).await {
+        if let Err(refusal) = self.first_key_frame(&lease, failures).await {
             return self.refuse(refusal).await;
         }
         let (bound, pair, port) = match media::bind(self.offer.transport, self.local, &self.ports) {
@@ -121,11 +125,10 @@ impl Session {
     }
 
     /// Waits for a key frame that the platform can decode; a camera that fails meanwhile is 480.
-    async fn first_key_frame(&self, lease: &Lease) -> Result<(), Refusal> {
+    async fn first_key_frame(&self, lease: &Lease, failures: u64) -> Result<(), Refusal> {
         let until = Instant::now() + self.settings.first_frame_within;
         let mut viewer = lease.stream().subscribe();
         let mut status = lease.status();
-        let failures = status.borrow_and_update().failures;
         if let Some(cause) = locked(&status.borrow()) {
             return Err((480, cause));
         }
@@ -198,17 +201,23 @@ impl Sender<'_> {
         let settings = &self.session.settings;
         let mut lost_at = Instant::now() + settings.lost_grace;
         loop {
-            let unheard_at = settings.rtcp_timeout.map(|timeout| self.heard_at + timeout);
+            // Over TCP there is no RTCP.
+            let is_udp = self.session.offer.transport == MediaTransport::Udp;
+            let unheard_at = settings
+                .rtcp_timeout
+                .filter(|_| is_udp)
+                .map(|timeout| self.heard_at + timeout);
             tokio::select! {
                 (item, dropped) = viewer.next() => {
                     if dropped > 0 {
                         debug!(dropped, "the platform reads too slowly");
                         self.session.metrics.bus_frames_dropped.with_label_values(&["gb28181"]).inc_by(dropped);
                     }
-                    lost_at = Instant::now() + settings.lost_grace;
                     if let Err(error) = self.send(&item).await {
                         return format!("the platform cannot be reached: {error}");
                     }
+                    // A peer that made us wait did not make the camera wait.
+                    lost_at = Instant::now() + settings.lost_grace;
                 }
                 heard = self.way.heard() => match heard {
                     Ok(()) => self.heard_at = Instant::now(),
@@ -268,12 +277,14 @@ impl Sender<'_> {
 /// Resolves when a try of the camera failed since `failures` were counted.
 async fn failed(status: &mut watch::Receiver<Status>, failures: u64) -> String {
     loop {
+        {
+            let status = status.borrow_and_update();
+            if status.failures > failures {
+                return format!("the camera is {}", status.state);
+            }
+        }
         if status.changed().await.is_err() {
             return "the gateway stops".to_owned();
-        }
-        let status = status.borrow();
-        if status.failures > failures {
-            return format!("the camera is {}", status.state);
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -75,8 +75,8 @@ struct Shared {
     metrics: Metrics,
     tasks: Tasks,
     connections: Mutex<HashMap<SocketAddr, mpsc::Sender<Bytes>>>,
-    /// Calls by Call-ID: which platform they belong to.
-    calls: Mutex<HashMap<String, usize>>,
+    /// Calls by Call-ID: which platform they belong to, and its tag.
+    calls: Mutex<HashMap<String, (usize, Option<String>)>>,
     strangers: Mutex<RateLimit>,
 }
 
@@ -130,17 +130,16 @@ impl Wire {
         (!bound.is_unspecified()).then_some(bound)
     }
 
-    /// Sends a message; a connection that is needed and missing is opened.
+    /// Sends a message; a connection that is needed and missing is opened, in a task of its own.
     pub(super) async fn send(&self, transmit: Transmit) -> io::Result<()> {
         let Transmit { target, bytes } = transmit;
         match target.transport {
             Transport::Udp => self.0.udp.send_to(&bytes, target.address).await.map(|_| ()),
             Transport::Tcp => {
                 let open = self.connections().get(&target.address).cloned();
-                let connection = match open.filter(|connection| !connection.is_closed()) {
-                    Some(connection) => connection,
-                    None => self.connect(target.address).await?,
-                };
+                let connection = open.filter(|connection| !connection.is_closed());
+                let connection = connection.or_else(|| self.adopt(None, target.address));
+                let connection = connection.ok_or(io::ErrorKind::QuotaExceeded)?;
                 connection
                     .try_send(bytes)
                     .map_err(|_| io::ErrorKind::ConnectionAborted.into())
@@ -149,12 +148,12 @@ impl Wire {
     }
 
     /// Lets messages of a call find their platform whatever their source.
-    pub(super) fn add_call(&self, call_id: &str, peer: usize) {
+    pub(super) fn add_call(&self, call_id: &str, peer: usize, tag: Option<String>) {
         self.0
             .calls
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(call_id.to_owned(), peer);
+            .insert(call_id.to_owned(), (peer, tag));
     }
 
     /// Forgets a call.
@@ -208,7 +207,7 @@ impl Wire {
                         .iter()
                         .any(|peer| contains(&peer.signalling, address.ip()));
                     if is_known {
-                        self.adopt(stream, address);
+                        self.adopt(Some(stream), address);
                     } else {
                         self.0.metrics.refuse("sip_stranger");
                     }
@@ -221,14 +220,11 @@ impl Wire {
         }
     }
 
-    async fn connect(&self, address: SocketAddr) -> io::Result<mpsc::Sender<Bytes>> {
-        let stream = timeout(CONNECT_TIME, TcpStream::connect(address)).await??;
-        self.adopt(stream, address)
-            .ok_or_else(|| io::ErrorKind::QuotaExceeded.into())
-    }
-
-    /// Reads and writes a connection in a task of its own, unless there are too many.
-    fn adopt(&self, stream: TcpStream, address: SocketAddr) -> Option<mpsc::Sender<Bytes>> {
+    /// Reads and writes a connection in a task of its own; `None` when there are too many.
+    ///
+    /// What is sent meanwhile waits in its queue. `stream` is an accepted connection, or the connection
+    /// is opened by the task, so that a platform's task never waits for it.
+    fn adopt(&self, stream: Option<TcpStream>, address: SocketAddr) -> Option<mpsc::Sender<Bytes>> {
         let (outbox, queue) = mpsc::channel(CONNECTION_QUEUE);
         {
             let mut connections = self.connections();
@@ -242,15 +238,40 @@ impl Wire {
         let wire = self.clone();
         let cancelled = self.0.tasks.cancelled();
         self.0.tasks.spawn("sip connection", async move {
-            let (read, write) = stream.into_split();
             tokio::select! {
                 () = cancelled.cancelled() => {}
-                () = wire.read_stream(read, address) => {}
-                () = write_stream(write, queue) => {}
+                ended = wire.serve(stream, queue, address) => match ended {
+                    Ok(()) => info!(%address, "SIP connection ended"),
+                    Err(error) => warn!(%address, %error, "SIP connection failed"),
+                }
             }
-            info!(%address, "SIP connection ended");
         });
         Some(outbox)
+    }
+
+    async fn serve(
+        &self,
+        stream: Option<TcpStream>,
+        queue: mpsc::Receiver<Bytes>,
+        address: SocketAddr,
+    ) -> io::Result<()> {
+        let stream = match stream {
+            Some(stream) => stream,
+            None => timeout(CONNECT_TIME, TcpStream::connect(address)).await??,
+        };
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(&stream);
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_TIME)
+            .with_interval(KEEPALIVE_INTERVAL);
+        socket.set_tcp_keepalive(&keepalive)?;
+        socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+        let (read, write) = stream.into_split();
+        tokio::select! {
+            () = self.read_stream(read, address) => {}
+            () = write_stream(write, queue) => {}
+        }
+        Ok(())
     }
 
     async fn read_stream(&self, mut read: OwnedReadHalf, address: SocketAddr) {
@@ -304,13 +325,13 @@ impl Wire {
         let by_source = self.0.peers.iter().position(|peer| {
             contains(&peer.signalling, source) && from.user == peer.gb_id.as_str()
         });
+        // Inside a call the call decides: some platforms send its ACK or BYE from elsewhere.
+        let is_of_call = matches!(request.method, Method::Ack | Method::Bye | Method::Info)
+            && request.headers.to().is_some_and(|to| to.tag.is_some());
         by_source.or_else(|| {
             let calls = self.0.calls.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_inside = request.headers.to().is_some_and(|to| to.tag.is_some());
-            calls
-                .get(request.headers.call_id()?)
-                .copied()
-                .filter(|_| is_inside)
+            let (peer, tag) = calls.get(request.headers.call_id()?)?;
+            (is_of_call && *tag == from.tag).then_some(*peer)
         })
     }
 
@@ -417,6 +438,10 @@ const CONNECTIONS_MAX: usize = 128;
 /// Messages waiting on one connection; a peer that reads slower loses its connection.
 const CONNECTION_QUEUE: usize = 256;
 const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// A connection whose far end has gone is found dead in a minute.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_TIME: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const STRANGERS_PER_SECOND: u32 = 10;
