@@ -132,7 +132,8 @@ pub async fn run(config: Config) -> Result<(), Error> {
     metrics
         .inventory_rows_rejected
         .set(i64::try_from(rejected).unwrap_or(i64::MAX));
-    let (listeners, tasks) = (Listeners::bind(&config).await?, Tasks::default());
+    let (listeners, sip) = Listeners::bind(&config).await?;
+    let tasks = Tasks::default();
     let sources = Sources::new(
         config.streams,
         catalog.clone(),
@@ -150,28 +151,12 @@ pub async fn run(config: Config) -> Result<(), Error> {
         metrics: metrics.clone(),
     };
     let (sinks, signalling) = (Tasks::default(), Tasks::default());
-    let platforms = Platforms::start(
-        config.platforms.clone(),
-        listeners.sip,
-        &lent,
-        &sinks,
-        &signalling,
-    );
+    let platforms = Platforms::start(config.platforms.clone(), sip, &lent, &sinks, &signalling);
     sources.start_always();
 
     let (ready, is_ready) = watch::channel(true);
     let api = Api::new(catalog, sources, platforms, metrics, started, is_ready);
-    let listening = Tasks::default();
-    let stop = || listening.cancelled();
-    listening.spawn("http", api::serve(listeners.http, api.public(), stop()));
-    listening.spawn(
-        "metrics",
-        api::serve(listeners.metrics, api.metrics(), stop()),
-    );
-    listening.spawn(
-        "admin",
-        api::serve_admin(listeners.admin, api.admin(), stop()),
-    );
+    let listening = listeners.serve(&api);
     info!(
         http = %config.listen.http,
         metrics = %config.listen.metrics,
@@ -293,16 +278,16 @@ fn assign_nodes(
     new
 }
 
-/// All listeners, bound: the gateway starts with all of them or not at all.
+/// The HTTP listeners, bound.
 struct Listeners {
     http: TcpListener,
     metrics: TcpListener,
     admin: tokio::net::UnixListener,
-    sip: gb28181::Sockets,
 }
 
 impl Listeners {
-    async fn bind(config: &Config) -> Result<Self, Error> {
+    /// Binds all listeners, SIP too: the gateway starts with all of them or not at all.
+    async fn bind(config: &Config) -> Result<(Self, gb28181::Sockets), Error> {
         let listen = &config.listen;
         let fail = |what, address: String| {
             move |source| Error::Listen {
@@ -311,19 +296,32 @@ impl Listeners {
                 source,
             }
         };
-        Ok(Self {
-            http: TcpListener::bind(listen.http)
+        let (http, metrics) = (listen.http, listen.metrics);
+        let admin = api::bind_admin(&listen.admin);
+        let listeners = Self {
+            http: TcpListener::bind(http)
                 .await
-                .map_err(fail("listen.http", listen.http.to_string()))?,
-            metrics: TcpListener::bind(listen.metrics)
+                .map_err(fail("listen.http", http.to_string()))?,
+            metrics: TcpListener::bind(metrics)
                 .await
-                .map_err(fail("listen.metrics", listen.metrics.to_string()))?,
-            admin: api::bind_admin(&listen.admin)
-                .map_err(fail("listen.admin", listen.admin.display().to_string()))?,
-            sip: gb28181::bind(listen.sip)
-                .await
-                .map_err(fail("listen.sip", listen.sip.to_string()))?,
-        })
+                .map_err(fail("listen.metrics", metrics.to_string()))?,
+            admin: admin.map_err(fail("listen.admin", listen.admin.display().to_string()))?,
+        };
+        let sip = gb28181::bind(listen.sip).await;
+        Ok((
+            listeners,
+            sip.map_err(fail("listen.sip", listen.sip.to_string()))?,
+        ))
+    }
+
+    /// Serves the API on them; the tasks end with the group that is returned.
+    fn serve(self, api: &Api) -> Tasks {
+        let tasks = Tasks::default();
+        let stop = || tasks.cancelled();
+        tasks.spawn("http", api::serve(self.http, api.public(), stop()));
+        tasks.spawn("metrics", api::serve(self.metrics, api.metrics(), stop()));
+        tasks.spawn("admin", api::serve_admin(self.admin, api.admin(), stop()));
+        tasks
     }
 }
 

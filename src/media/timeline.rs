@@ -129,7 +129,7 @@ impl Timeline {
     fn base(&mut self, camera: MediaTime) -> i64 {
         *self
             .base
-            .get_or_insert(self.resume_at.saturating_sub(camera.0))
+            .get_or_insert_with(|| self.resume_at.saturating_sub(camera.0))
     }
 
     /// Takes the earliest PTS not given out yet, once enough frames wait to know it.

@@ -263,7 +263,7 @@ impl Platform {
         match purpose {
             // The answer to a REGISTER before the newest says nothing any more.
             Purpose::Register if self.newest_register == Some(id) => {
-                self.handle_registered(response)
+                self.handle_registered(response);
             }
             Purpose::Register => {}
             Purpose::Keepalive => self.handle_keepalive(code),
