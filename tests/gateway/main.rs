@@ -4,4 +4,6 @@
 
 mod first_light;
 mod shipped_config;
+mod lifecycle;
+mod readers;
 mod world;
