@@ -4,6 +4,10 @@
 
 mod first_light;
 mod shipped_config;
+mod invites;
 mod lifecycle;
+mod platform_quirks;
+mod raw;
 mod readers;
+mod refusals;
 mod world;
