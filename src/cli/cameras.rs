@@ -20,36 +20,35 @@ pub(super) struct Filter {
     state: Option<String>,
 }
 
+/// As JSON it is one page of the API that holds all of them.
 pub(super) async fn list(config: &Config, filter: &Filter, json: bool) -> ExitCode {
     let mut cursor: Option<String> = None;
-    if !json {
-        say(&format!(
-            "{:<12} {:<21} {:<16} {:<28} {}",
-            "ID", "GB CODE", "DEPARTMENT", "STATE", "NAME"
-        ));
-    }
+    let mut cameras: Vec<Value> = Vec::new();
     loop {
-        let page = match get(config, &path(filter, cursor.as_deref())).await {
+        let mut page = match get(config, &path(filter, cursor.as_deref())).await {
             Ok(page) => page,
             Err(code) => return code,
         };
-        for camera in page
-            .get("items")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            say(&if json {
-                camera.to_string()
-            } else {
-                line(camera)
-            });
+        if let Some(items) = page.get_mut("items").and_then(Value::as_array_mut) {
+            cameras.append(items);
         }
         cursor = page.get("next").and_then(Value::as_str).map(str::to_owned);
         if cursor.is_none() {
-            return ExitCode::SUCCESS;
+            break;
         }
     }
+    if json {
+        say(&serde_json::json!({"items": cameras, "next": null}).to_string());
+        return ExitCode::SUCCESS;
+    }
+    say(&format!(
+        "{:<12} {:<21} {:<16} {:<28} {}",
+        "ID", "GB CODE", "DEPARTMENT", "STATE", "NAME"
+    ));
+    for camera in &cameras {
+        say(&line(camera));
+    }
+    ExitCode::SUCCESS
 }
 
 fn path(filter: &Filter, cursor: Option<&str>) -> String {

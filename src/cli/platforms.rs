@@ -13,23 +13,21 @@ pub(super) async fn list(config: &Config, json: bool) -> ExitCode {
         Ok(page) => page,
         Err(code) => return code,
     };
-    if !json {
-        say(&format!(
-            "{:<16} {:<24} {:<14} {:>8} {:>8}  {}",
-            "ID", "ADDRESS", "REGISTERED", "CAMERAS", "SESSIONS", "REASON"
-        ));
+    if json {
+        say(&page.to_string());
+        return ExitCode::SUCCESS;
     }
+    say(&format!(
+        "{:<16} {:<24} {:<14} {:>8} {:>8}  {}",
+        "ID", "ADDRESS", "REGISTERED", "CAMERAS", "SESSIONS", "REASON"
+    ));
     for platform in page
         .get("items")
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
     {
-        say(&if json {
-            platform.to_string()
-        } else {
-            line(platform)
-        });
+        say(&line(platform));
     }
     ExitCode::SUCCESS
 }
