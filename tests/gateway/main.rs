@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod configuration;
 mod first_light;
 mod shipped_config;
 mod invites;
 mod lifecycle;
+mod operations;
 mod platform_quirks;
 mod raw;
 mod readers;
 mod refusals;
+mod restart;
 mod world;
