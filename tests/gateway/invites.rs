@@ -1,12 +1,13 @@
 //! What an INVITE brings: how soon, and when it goes another way than usual.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use huiju_sim::clips::ClipKind;
 use huiju_sim::farm::CameraSettings;
 use huiju_sim::platform::{
     Ack, InviteError, Keep, Media, Options, Reinvite, Session, Stats, What, Y,
 };
+use tokio::time::Instant;
 
 use crate::world::{SOON, World, clip};
 

@@ -1,7 +1,12 @@
 //! The real gateway between simulated cameras and platforms; a file a scenario.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
 
+mod commands;
 mod configuration;
 mod first_light;
 mod shipped_config;

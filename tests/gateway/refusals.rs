@@ -1,11 +1,12 @@
 //! INVITEs that are refused, each with its code and without a trace.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use huiju_sim::clips::ClipKind;
 use huiju_sim::farm::CameraSettings;
 use huiju_sim::platform::{Body, InviteError, Keep, Media, Options, Refusal, Session};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::raw::Speaker;
 use crate::world::{SOON, World, clip};

@@ -109,7 +109,7 @@ async fn start_with(world: &mut World, numbers: &[&str]) -> Identities {
     Identities::of(world).await
 }
 
-/// Cameras by `source_id`: id and code; nodes of the tree by kind and name: code.
+/// Cameras by `source_id`: id and code; nodes of the tree by kind, name and parent: code.
 struct Identities {
     cameras: BTreeMap<String, (String, String)>,
     nodes: BTreeMap<String, String>,
@@ -131,7 +131,7 @@ impl Identities {
             match item.name().strip_prefix("摄像机") {
                 Some(number) => assert_eq!(cameras[number].1, item.id),
                 None => {
-                    let node = format!("{} {}", item.kind(), item.name());
+                    let node = format!("{} {} in {}", item.kind(), item.name(), item.parent_id());
                     assert_eq!(nodes.insert(node, item.id), None);
                 }
             }

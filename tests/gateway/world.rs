@@ -64,6 +64,7 @@ fn cache() -> PathBuf {
 
 impl World {
     /// Starts a world; `name` is the test's, for its folder.
+    #[expect(clippy::new_ret_no_self, reason = "a world begins with what builds it")]
     pub(crate) fn new(name: &str) -> WorldBuilder {
         static NEXT: AtomicU8 = AtomicU8::new(0);
         let number = first_world() + NEXT.fetch_add(1, Ordering::Relaxed);
