@@ -9,7 +9,6 @@
 mod commands;
 mod configuration;
 mod first_light;
-mod shipped_config;
 mod invites;
 mod lifecycle;
 mod operations;
@@ -18,4 +17,5 @@ mod raw;
 mod readers;
 mod refusals;
 mod restart;
+mod shipped_config;
 mod world;

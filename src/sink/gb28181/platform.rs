@@ -317,12 +317,10 @@ impl Platform {
                 self.set_registered(None);
             }
             Outcome::Failed(reason) => {
-                warn!(
-                    reason,
-                    is_registered = self.is_registered(),
-                    "REGISTER failed"
-                );
-                if !self.is_registered() {
+                if self.is_registered() {
+                    warn!(reason, "registration not refreshed");
+                } else {
+                    warn!(reason, "not registered");
                     self.requests.renew_registration();
                     self.end_signalling();
                 }
