@@ -219,7 +219,9 @@ impl<C: Codec> Collector<C> {
             is_key: self.is_key,
             reorder_depth: self.reorder_depth,
             size: self.size,
-            data: self.data.split().freeze(),
+            // A copy of the right size: the buffer keeps its room for the next frame, and a frame that is
+            // kept holds no more than its bytes.
+            data: Bytes::copy_from_slice(&self.data),
         };
         self.reset();
         sink(frame);

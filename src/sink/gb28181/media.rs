@@ -64,6 +64,7 @@ impl Refusals {
 enum Kind {
     Udp {
         media: UdpSocket,
+        peer: SocketAddr,
         state: UdpSocketState,
         control: UdpSocket,
     },
@@ -91,6 +92,7 @@ impl Bound {
                 let state = UdpSocketState::new(UdpSockRef::from(&media))?;
                 Kind::Udp {
                     media,
+                    peer,
                     state,
                     control,
                 }
@@ -139,12 +141,14 @@ impl Way {
     pub(super) async fn send(&mut self, packets: Bytes) -> io::Result<()> {
         match &mut self.kind {
             Kind::Tcp { write, .. } => write.write_all(&packets).await,
-            Kind::Udp { media, state, .. } => {
+            Kind::Udp {
+                media, peer, state, ..
+            } => {
                 // Without offload the library takes one packet a call.
                 let segments = state.max_gso_segments().min(SEGMENTS_MAX);
                 for piece in packets.chunks(segments * SEGMENT) {
                     self.pacer.wait(piece.len()).await;
-                    let sent = send_datagrams(media, state, piece).await;
+                    let sent = send_datagrams(media, *peer, state, piece).await;
                     let now = Instant::now();
                     match sent {
                         Ok(()) => self.refusals.handle_sent(now),
@@ -195,11 +199,12 @@ impl Way {
 /// One system call sends all packets of a piece (UDP segmentation offload).
 async fn send_datagrams(
     socket: &UdpSocket,
+    destination: SocketAddr,
     state: &UdpSocketState,
     piece: &[u8],
 ) -> io::Result<()> {
     let transmit = quinn_udp::Transmit {
-        destination: socket.peer_addr()?,
+        destination,
         ecn: None,
         contents: piece,
         segment_size: (piece.len() > SEGMENT).then_some(SEGMENT),
