@@ -42,52 +42,37 @@ impl H264 {
         packet: &Packet<'_>,
         sink: &mut dyn FnMut(RawFrame),
     ) -> Result<(), DepacketizeError> {
-        self.0.begin_packet(packet, sink);
-        let outcome = self.take(packet.payload);
-        if outcome.is_err() {
-            self.0.break_unit();
-        }
-        self.0.end_packet(packet, sink);
-        outcome
+        self.0.push(packet, sink, take)
     }
+}
 
-    fn take(&mut self, payload: &[u8]) -> Result<(), DepacketizeError> {
-        let Some((indicator, rest)) = payload.split_first() else {
-            return Ok(());
-        };
-        match indicator & 0x1f {
-            0..=23 => self.0.push_unit(payload),
-            STAP_A => self.take_aggregate(rest),
-            FU_A => self.take_fragment(*indicator, rest),
-            other => Err(DepacketizeError::UnsupportedType(other)),
-        }
+fn take(units: &mut Collector<Avc>, payload: &[u8]) -> Result<(), DepacketizeError> {
+    let Some((indicator, rest)) = payload.split_first() else {
+        return Ok(());
+    };
+    match indicator & 0x1f {
+        0..=23 => units.push_unit(payload),
+        STAP_A => units.push_aggregate(rest),
+        FU_A => take_fragment(units, *indicator, rest),
+        other => Err(DepacketizeError::UnsupportedType(other)),
     }
+}
 
-    /// Single-time aggregation: units with a 16-bit size before each (§5.7.1).
-    fn take_aggregate(&mut self, mut rest: &[u8]) -> Result<(), DepacketizeError> {
-        while let Some((size, after)) = rest.split_first_chunk::<2>() {
-            let size = usize::from(u16::from_be_bytes(*size));
-            let (unit, after) = after
-                .split_at_checked(size)
-                .ok_or(DepacketizeError::Truncated)?;
-            self.0.push_unit(unit)?;
-            rest = after;
-        }
-        Ok(())
+/// A fragment: indicator, then S, E, R and the type of the unit (§5.8).
+fn take_fragment(
+    units: &mut Collector<Avc>,
+    indicator: u8,
+    rest: &[u8],
+) -> Result<(), DepacketizeError> {
+    let (header, bytes) = rest.split_first().ok_or(DepacketizeError::Truncated)?;
+    if header & FU_START != 0 {
+        units.open_unit(&[indicator & 0xe0 | header & 0x1f])?;
     }
-
-    /// A fragment: indicator, then S, E, R and the type of the unit (§5.8).
-    fn take_fragment(&mut self, indicator: u8, rest: &[u8]) -> Result<(), DepacketizeError> {
-        let (header, bytes) = rest.split_first().ok_or(DepacketizeError::Truncated)?;
-        if header & FU_START != 0 {
-            self.0.open_unit(&[indicator & 0xe0 | header & 0x1f])?;
-        }
-        self.0.extend_unit(bytes)?;
-        if header & FU_END != 0 {
-            self.0.close_unit();
-        }
-        Ok(())
+    units.extend_unit(bytes)?;
+    if header & FU_END != 0 {
+        units.close_unit();
     }
+    Ok(())
 }
 
 const STAP_A: u8 = 24;

@@ -41,56 +41,40 @@ impl H265 {
         packet: &Packet<'_>,
         sink: &mut dyn FnMut(RawFrame),
     ) -> Result<(), DepacketizeError> {
-        self.0.begin_packet(packet, sink);
-        let outcome = self.take(packet.payload);
-        if outcome.is_err() {
-            self.0.break_unit();
-        }
-        self.0.end_packet(packet, sink);
-        outcome
+        self.0.push(packet, sink, take)
     }
+}
 
-    fn take(&mut self, payload: &[u8]) -> Result<(), DepacketizeError> {
-        if payload.is_empty() {
-            return Ok(());
-        }
-        let (header, rest) = payload
-            .split_first_chunk::<2>()
-            .ok_or(DepacketizeError::Truncated)?;
-        match h265::unit_type(header[0]) {
-            0..=47 => self.0.push_unit(payload),
-            AGGREGATE => self.take_aggregate(rest),
-            FRAGMENT => self.take_fragment(*header, rest),
-            other => Err(DepacketizeError::UnsupportedType(other)),
-        }
+fn take(units: &mut Collector<Hevc>, payload: &[u8]) -> Result<(), DepacketizeError> {
+    if payload.is_empty() {
+        return Ok(());
     }
+    let (header, rest) = payload
+        .split_first_chunk::<2>()
+        .ok_or(DepacketizeError::Truncated)?;
+    match h265::unit_type(header[0]) {
+        0..=47 => units.push_unit(payload),
+        AGGREGATE => units.push_aggregate(rest),
+        FRAGMENT => take_fragment(units, *header, rest),
+        other => Err(DepacketizeError::UnsupportedType(other)),
+    }
+}
 
-    /// Aggregation: units with a 16-bit size before each (§4.4.2).
-    fn take_aggregate(&mut self, mut rest: &[u8]) -> Result<(), DepacketizeError> {
-        while let Some((size, after)) = rest.split_first_chunk::<2>() {
-            let size = usize::from(u16::from_be_bytes(*size));
-            let (unit, after) = after
-                .split_at_checked(size)
-                .ok_or(DepacketizeError::Truncated)?;
-            self.0.push_unit(unit)?;
-            rest = after;
-        }
-        Ok(())
+/// A fragment: payload header, then S, E and the type of the unit (§4.4.3).
+fn take_fragment(
+    units: &mut Collector<Hevc>,
+    header: [u8; 2],
+    rest: &[u8],
+) -> Result<(), DepacketizeError> {
+    let (fragment, bytes) = rest.split_first().ok_or(DepacketizeError::Truncated)?;
+    if fragment & FU_START != 0 {
+        units.open_unit(&[header[0] & 0x81 | (fragment & 0x3f) << 1, header[1]])?;
     }
-
-    /// A fragment: payload header, then S, E and the type of the unit (§4.4.3).
-    fn take_fragment(&mut self, header: [u8; 2], rest: &[u8]) -> Result<(), DepacketizeError> {
-        let (fragment, bytes) = rest.split_first().ok_or(DepacketizeError::Truncated)?;
-        if fragment & FU_START != 0 {
-            self.0
-                .open_unit(&[header[0] & 0x81 | (fragment & 0x3f) << 1, header[1]])?;
-        }
-        self.0.extend_unit(bytes)?;
-        if fragment & FU_END != 0 {
-            self.0.close_unit();
-        }
-        Ok(())
+    units.extend_unit(bytes)?;
+    if fragment & FU_END != 0 {
+        units.close_unit();
     }
+    Ok(())
 }
 
 const AGGREGATE: u8 = 48;

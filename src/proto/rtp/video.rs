@@ -75,8 +75,37 @@ impl<C: Codec> Collector<C> {
         }
     }
 
+    /// Takes a packet, whose payload `take` reads; a packet that is not read breaks its access unit.
+    pub(super) fn push(
+        &mut self,
+        packet: &Packet<'_>,
+        sink: &mut dyn FnMut(RawFrame),
+        take: impl FnOnce(&mut Self, &[u8]) -> Result<(), DepacketizeError>,
+    ) -> Result<(), DepacketizeError> {
+        self.begin_packet(packet, sink);
+        let outcome = take(self, packet.payload);
+        if outcome.is_err() {
+            self.break_unit();
+        }
+        self.end_packet(packet, sink);
+        outcome
+    }
+
+    /// Adds the units of an aggregate, each behind its 16-bit size (RFC 6184 §5.7.1, RFC 7798 §4.4.2).
+    pub(super) fn push_aggregate(&mut self, mut rest: &[u8]) -> Result<(), DepacketizeError> {
+        while let Some((size, after)) = rest.split_first_chunk::<2>() {
+            let size = usize::from(u16::from_be_bytes(*size));
+            let (unit, after) = after
+                .split_at_checked(size)
+                .ok_or(DepacketizeError::Truncated)?;
+            self.push_unit(unit)?;
+            rest = after;
+        }
+        Ok(())
+    }
+
     /// Prepares for a packet: ends the access unit before when the time moved on.
-    pub(super) fn begin_packet(&mut self, packet: &Packet<'_>, sink: &mut dyn FnMut(RawFrame)) {
+    fn begin_packet(&mut self, packet: &Packet<'_>, sink: &mut dyn FnMut(RawFrame)) {
         if packet.lost > 0 {
             self.break_unit();
             self.damaged = Some(packet.time);
@@ -91,7 +120,7 @@ impl<C: Codec> Collector<C> {
     }
 
     /// Ends a packet: a true marker ends the access unit.
-    pub(super) fn end_packet(&mut self, packet: &Packet<'_>, sink: &mut dyn FnMut(RawFrame)) {
+    fn end_packet(&mut self, packet: &Packet<'_>, sink: &mut dyn FnMut(RawFrame)) {
         if packet.is_marked && self.has_slice && !self.marker_lies && self.open_at.is_none() {
             self.emit(sink);
         }
@@ -185,7 +214,7 @@ impl<C: Codec> Collector<C> {
     }
 
     /// Drops the access unit at hand, and all up to the next key frame.
-    pub(super) fn break_unit(&mut self) {
+    fn break_unit(&mut self) {
         self.is_broken = true;
         self.damaged = self.time;
         self.reset();
