@@ -89,6 +89,32 @@ async fn a_camera_that_restarts_within_the_grace_keeps_its_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_camera_is_pulled_on_for_the_linger_and_then_released_by_teardown() {
+    let video = clip(ClipKind::H264Small).await;
+    let world = World::new("linger")
+        .camera("东门", CameraSettings::new(&video))
+        .platform("district")
+        .config(json!({"streams": {"linger": "3s"}}))
+        .start()
+        .await;
+    let channel = world.channel("district", "东门").await;
+    let camera = world.camera("东门");
+    for _ in 0..2 {
+        let session = invite(&world, "district", &channel).await;
+        let is_up = session.wait_for(|stats| stats.frames >= 25, SOON).await;
+        is_up.unwrap();
+        session.bye().await.unwrap();
+    }
+    let left_at = Instant::now();
+    let ended = camera.wait_for(|stats| stats.sessions == 0, SOON).await;
+    let ended = ended.unwrap();
+    let lingered = left_at.elapsed();
+    assert_eq!((ended.sessions_total, ended.teardowns), (1, 1));
+    assert!(lingered >= Duration::from_millis(2800), "{lingered:?}");
+    assert!(lingered <= Duration::from_secs(5), "{lingered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_platform_that_dies_keeps_its_media_for_a_while_and_is_served_again_when_it_is_back() {
     let video = clip(ClipKind::H264Small).await;
     let settings = json!({

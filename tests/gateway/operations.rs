@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::time::Instant;
 
-use crate::world::{SOON, World, clip, get};
+use crate::world::{SOON, World, clip, get, signal};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_is_served_on_both_listeners_whatever_cameras_and_platforms_do() {
@@ -117,6 +117,16 @@ async fn a_stop_says_goodbye_to_platforms_and_cameras_within_ten_seconds() {
         .await;
     let ended = ended.unwrap();
     assert_eq!((ended.teardowns, ended.sessions_abandoned), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_stops_it_as_well() {
+    let world = World::new("ctrl-c").platform("district");
+    let world = world.row("education", "东门", "rtsp://127.50.0.1:8554/a");
+    let world = world.start().await;
+    signal(world.gateway_pid(), nix::sys::signal::Signal::SIGINT);
+    world.logged("huiju::gateway: stopped").await;
+    world.platform("district").unregistered(SOON).await.unwrap();
 }
 
 async fn invite(world: &World, media: Media) -> Session {
