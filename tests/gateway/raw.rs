@@ -70,6 +70,25 @@ impl Speaker {
             .unwrap_or_else(|_| panic!("no answer to {method}"))
     }
 
+    /// Acknowledges the answer to the last request, which was about `channel`.
+    pub(crate) async fn acknowledge(&self, answer: &Answer, channel: &str) {
+        let header = |name: &str| {
+            let found = answer.text.lines().find(|line| line.starts_with(name));
+            found.unwrap_or_else(|| panic!("no {name} in {}", answer.text))
+        };
+        let here = self.socket.local_addr().expect("it is bound");
+        let (gateway, number) = (self.gateway, self.number);
+        let request = format!(
+            "ACK sip:{channel}@{gateway} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {here};rport;branch=z9hG4bK{number}ack\r\n{}\r\n{}\r\n{}\r\n\
+             CSeq: {number} ACK\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+            header("From:"),
+            header("To:"),
+            header("Call-ID:"),
+        );
+        self.send(request.as_bytes()).await;
+    }
+
     async fn final_answer(&self, call_id: &str) -> Answer {
         let mut buffer = vec![0; 65_536];
         loop {

@@ -1,12 +1,15 @@
 //! INVITEs that are refused, each with its code and without a trace.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use huiju_sim::clips::ClipKind;
 use huiju_sim::farm::CameraSettings;
-use huiju_sim::platform::{Body, InviteError, Keep, Media, Options, Refusal, Session};
+use huiju_sim::platform::{Body, Description, InviteError, Keep, Media, Options, Refusal, Session};
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, timeout};
 
 use crate::raw::Speaker;
 use crate::world::{SOON, World, clip};
@@ -208,6 +211,47 @@ async fn a_camera_without_a_key_frame_in_time_is_unavailable() {
         "refused after {took:?}"
     );
     assert!(took <= Duration::from_secs(4), "refused after {took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_who_connects_for_media_is_closed_and_does_not_use_up_the_listener() {
+    let video = clip(ClipKind::H264Small).await;
+    let world = World::new("rtp-stranger")
+        .camera("东门", CameraSettings::new(&video))
+        .platform("district")
+        .start()
+        .await;
+    let channel = world.channel("district", "东门").await;
+    let address = world.platform("district").address().ip();
+    let mut platform = Speaker::new(&world, address, PLATFORM).await;
+    let offer = format!(
+        "v=0\r\no={PLATFORM} 0 0 IN IP4 {address}\r\ns=Play\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
+         m=video 40002 TCP/RTP/AVP 96\r\na=recvonly\r\na=rtpmap:96 PS/90000\r\na=setup:active\r\n\
+         a=connection:new\r\ny=0211000001\r\n"
+    );
+    let kind = "APPLICATION/SDP";
+    let answer = platform.ask("INVITE", &channel, kind, &offer).await;
+    assert_eq!(answer.code, 200, "{}", answer.text);
+    let (_, body) = answer.text.split_once("\r\n\r\n").unwrap();
+    let media = Description::parse(body).unwrap().address;
+    let mut stranger = connect([127, 99, 0, 7].into(), media).await;
+    platform.acknowledge(&answer, &channel).await;
+    let mut buffer = [0; 4];
+    let read = timeout(SOON, stranger.read(&mut buffer)).await.unwrap();
+    assert!(matches!(read, Ok(0) | Err(_)), "a stranger got {read:?}");
+
+    let mut welcome = connect(address, media).await;
+    let read = timeout(SOON, welcome.read_exact(&mut buffer)).await;
+    read.unwrap().unwrap();
+    assert_eq!(buffer[2..], [0x80, 96], "RTP behind its length");
+    let series = "huiju_refused_total{reason=\"rtp_stranger\"}";
+    assert_near(&world, series, 1.0).await;
+}
+
+async fn connect(from: IpAddr, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(from, 0)).unwrap();
+    timeout(SOON, socket.connect(to)).await.unwrap().unwrap()
 }
 
 async fn invite(world: &World, channel: &str, options: Options) -> Result<Session, InviteError> {
