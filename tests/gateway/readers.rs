@@ -94,7 +94,7 @@ fn jumps_to_key_frames(recording: &Recording, video: &Clip) {
 }
 
 /// Where in the clip each received unit is.
-fn places(recording: &Recording, video: &Clip) -> Vec<usize> {
+pub(crate) fn places(recording: &Recording, video: &Clip) -> Vec<usize> {
     let known: HashMap<[u8; 32], usize> = video
         .units()
         .iter()
