@@ -107,8 +107,9 @@ impl Session {
                 }
             }
             "TEARDOWN" if self.is_open() => {
-                self.end(camera);
+                // First the count, then the end: who waits for the end sees how it came.
                 camera.count(|stats| stats.teardowns += 1);
+                self.end(camera);
                 Reply {
                     follow: Follow::End,
                     ..plain(Response::new("200 OK", request))
