@@ -19,12 +19,12 @@ async fn a_reader_at_10_kbit_drops_to_key_frames_and_fifty_others_get_every_byte
         .start()
         .await;
     let channel = world.channel("district", "路口").await;
-    let slow = invite(&world, &channel, Media::TcpPassive, SMALL_BUFFER).await;
+    let slow = invite(&world, &channel, Media::TcpPassive).await;
     slow.read_slowly(TEN_KBIT);
     let mut others = Vec::new();
     for number in 0..50 {
         let media = [Media::Udp, Media::TcpPassive, Media::TcpActive][number % 3];
-        others.push(invite(&world, &channel, media, None).await);
+        others.push(invite(&world, &channel, media).await);
     }
 
     for other in &others {
@@ -54,10 +54,9 @@ async fn a_reader_at_10_kbit_drops_to_key_frames_and_fifty_others_get_every_byte
     assert!(world.platform("district").violations().is_empty());
 }
 
-async fn invite(world: &World, channel: &str, media: Media, buffer: Option<usize>) -> Session {
+async fn invite(world: &World, channel: &str, media: Media) -> Session {
     let options = Options {
         keep: Keep::Hash,
-        receive_buffer: buffer,
         ..Options::default()
     };
     let invited = world.platform("district").invite(channel, media, options);
@@ -115,8 +114,6 @@ pub(crate) fn places(recording: &Recording, video: &Clip) -> Vec<usize> {
 
 /// 10 kbit/s.
 const TEN_KBIT: u32 = 1250;
-/// The least that the kernel gives.
-const SMALL_BUFFER: Option<usize> = Some(4096);
 /// At 2 Mbit/s the sockets hold some 16 s, and the gateway lets a reader lag by some 16 s more.
 const FRAMES: u64 = 1100;
 const FRAME_TICKS: u64 = 3600;
