@@ -17,5 +17,6 @@ mod raw;
 mod readers;
 mod refusals;
 mod restart;
+mod judges;
 mod shipped_config;
 mod world;

@@ -1,0 +1,137 @@
+//! The main job between parts nobody here wrote: GStreamer's RTSP server as the camera, sipp as the
+//! platform, and FFmpeg, GStreamer, mpeg-ps and tshark as judges of what arrives.
+//!
+//! Every sipp process loses 5 % of its messages.
+
+mod capture;
+mod networks;
+mod recording;
+mod stage;
+mod stream;
+mod tools;
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use self::capture::is_sound;
+use self::recording::{H264_AAC, H264_B_FRAMES_G711A, H265_G711U, Recording};
+use self::stage::{CHANNEL, Call, Stage, Transport};
+use self::stream::{Packs, ffmpeg_sees, gstreamer_sees, sound_is_of, tshark_sees};
+use self::tools::Tool;
+
+/// System, business group, department: what stands above the cameras in the catalogue.
+const NODES: usize = 3;
+
+/// How long a call is watched; a sender report is due after 5 s.
+const WATCH: Duration = Duration::from_secs(7);
+
+const CALL: Call = Call {
+    port: 40_000,
+    ssrc: 211_000_001,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn judges_find_h264_with_b_frames_and_g711a_sound_over_udp() {
+    judge("udp", &H264_B_FRAMES_G711A, Transport::Udp).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn judges_find_h264_with_aac_sound_where_the_platform_listens() {
+    judge("passive", &H264_AAC, Transport::TcpPassive).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn judges_find_h265_with_g711u_sound_where_the_platform_connects() {
+    judge("active", &H265_G711U, Transport::TcpActive).await;
+}
+
+/// One call, from the registration to the BYE, before all judges.
+async fn judge(name: &str, recording: &Recording, transport: Transport) {
+    let stage = Stage::set(name, recording, 0).await;
+    let codes = stage.catalogue(NODES + 1).await;
+    assert!(codes.iter().any(|code| code == CHANNEL), "{codes:?}");
+
+    let port = CALL.port.to_string();
+    let receiver = match transport {
+        Transport::Udp => Some(
+            stage
+                .receiver(&["udp", networks::PLATFORM, &port, "1"])
+                .await,
+        ),
+        Transport::TcpPassive => Some(stage.receiver(&["accept", networks::PLATFORM, &port]).await),
+        Transport::TcpActive => None,
+    };
+    let (answered, connected) = stage.call(transport, &[CALL], WATCH).await;
+    let folder = stage.folder.clone();
+    let receiver = receiver.or(connected).expect("a receiver");
+    if transport == Transport::Udp {
+        receiver.ask(Signal::SIGTERM);
+    }
+    let (packets, frames) = received(receiver).await[0];
+
+    let port = if transport == Transport::TcpActive {
+        answered[0]
+    } else {
+        CALL.port
+    };
+    let mut trace = stage.finish(1).await;
+    match transport {
+        Transport::Udp => trace.tell_udp(port),
+        Transport::TcpPassive | Transport::TcpActive => trace.tell_tcp(port),
+    }
+    trace.is_clean().await;
+    let flows = trace.rtp().await;
+    let flow = &flows[&port];
+    is_sound(flow, CALL.ssrc);
+    assert_eq!(
+        flow.len(),
+        packets,
+        "packets on the cable and at the receiver"
+    );
+
+    let file = folder.join(format!("{port}.ps"));
+    let bytes = std::fs::read(&file).unwrap();
+    let payload: Vec<u8> = flow
+        .iter()
+        .flat_map(|packet| packet.payload.clone())
+        .collect();
+    assert!(payload == bytes, "the capture and the receiver differ");
+    let packs = Packs::read(&bytes);
+    assert_eq!(packs.count, frames, "one marker a frame");
+    assert_eq!(tshark_sees(&file).await, frames, "packs by tshark");
+    assert_eq!(packs.stream_types, recording.stream_types);
+
+    let original = recording.file().await;
+    sound_is_of(recording, &original, &packs.sound).await;
+    assert!(
+        packs.pictures >= 75,
+        "{} pictures in {WATCH:?}",
+        packs.pictures
+    );
+    let pictures = ffmpeg_sees(&file, recording, &original).await;
+    assert_eq!(pictures, packs.pictures, "FFmpeg decodes every picture");
+    let found = gstreamer_sees(&file).await;
+    let all = format!("video {} {pictures} {pictures}", recording.caps());
+    assert!(
+        found.contains(&all),
+        "GStreamer decodes every picture: {found:?}, {all}"
+    );
+    if recording.raw_audio.is_none() {
+        let has_sound = found.iter().any(|line| line.starts_with("audio"));
+        assert!(has_sound, "GStreamer decodes the sound: {found:?}");
+    }
+}
+
+/// Packets and frames of each stream that a receiver took.
+async fn received(receiver: Tool) -> Vec<(usize, usize)> {
+    let lines = receiver.succeeds().await;
+    let ended = lines
+        .iter()
+        .filter_map(|line| line.split_once(" ended: packets "));
+    let counts = ended.map(|(_, counts)| {
+        let (packets, frames) = counts.split_once(" frames ").unwrap();
+        (packets.parse().unwrap(), frames.parse().unwrap())
+    });
+    counts.collect()
+}
