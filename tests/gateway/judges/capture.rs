@@ -43,14 +43,9 @@ impl Capture {
         Self { tshark, file }
     }
 
-    /// Waits until `calls` calls have ended, and ends the capture.
-    pub(super) async fn finish(self, calls: usize) -> Trace {
-        let ended = "Status: 200 OK (BYE)";
-        let is_over = |lines: &[String]| {
-            let ends = lines.iter().filter(|line| line.contains(ended));
-            ends.count() >= calls
-        };
-        self.tshark.wait_for(ended, is_over).await;
+    /// Waits until the gateway has logged out, and ends the capture.
+    pub(super) async fn finish(self) -> Trace {
+        self.tshark.prints("(remove 1 binding)").await;
         self.tshark.ask(Signal::SIGINT);
         let lines = self.tshark.succeeds().await;
         let dropped = lines.iter().find(|line| line.contains("dropped"));
@@ -77,16 +72,13 @@ impl Trace {
         self.decode_as.push(format!("tcp.port=={port},rtp"));
     }
 
-    /// Nothing in the trace is malformed, or worth a warning of tshark's experts; what TCP does about its
-    /// own segments is not media's or signalling's.
+    /// Nothing in the trace is malformed, an error, or, outside TCP, worth a warning of tshark's experts;
+    /// TCP's warnings are of what it does about its own segments.
     pub(super) async fn is_clean(&self) {
-        let trouble = self
-            .ask(&[
-                "-Y",
-                "_ws.malformed || _ws.expert.severity >= 0x600000 && !tcp.analysis.flags",
-                "-V",
-            ])
-            .await;
+        const ERROR: &str = "_ws.expert.severity >= 0x800000";
+        const WARNING: &str = "_ws.expert.severity >= 0x600000";
+        let filter = format!("_ws.malformed || {ERROR} || ({WARNING} && !tcp)");
+        let trouble = self.ask(&["-Y", &filter, "-V"]).await;
         assert!(trouble.is_empty(), "tshark:\n{trouble}");
     }
 

@@ -26,6 +26,20 @@ const NODES: usize = 3;
 /// How long a call is watched; a sender report is due after 5 s.
 const WATCH: Duration = Duration::from_secs(7);
 
+/// What a registration with challenge, a catalogue and a call are made of.
+const SIGNALLING: [&str; 10] = [
+    "REGISTER",
+    "401 REGISTER",
+    "200 REGISTER",
+    "MESSAGE",
+    "200 MESSAGE",
+    "INVITE",
+    "200 INVITE",
+    "ACK",
+    "BYE",
+    "200 BYE",
+];
+
 const CALL: Call = Call {
     port: 40_000,
     ssrc: 211_000_001,
@@ -44,6 +58,51 @@ async fn judges_find_h264_with_aac_sound_where_the_platform_listens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn judges_find_h265_with_g711u_sound_where_the_platform_connects() {
     judge("active", &H265_G711U, Transport::TcpActive).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalogue_and_twenty_calls_survive_the_loss_of_one_message_in_twenty() {
+    const IDLE: usize = 100;
+    let recording = H264_B_FRAMES_G711A;
+    let stage = Stage::set("loss", &recording, IDLE).await;
+    stage.catalogue(NODES + 1 + IDLE).await;
+
+    let calls: Vec<Call> = (0..20)
+        .map(|number| Call {
+            port: CALL.port + 2 * number,
+            ssrc: CALL.ssrc + u32::from(number),
+        })
+        .collect();
+    let ports = [calls[0].port.to_string(), calls.len().to_string()];
+    let receiver = ["udp", networks::PLATFORM, &ports[0], &ports[1]];
+    let receiver = stage.receiver(&receiver).await;
+    let watch = Duration::from_secs(4);
+    stage.call(Transport::Udp, &calls, watch).await;
+    receiver.ask(Signal::SIGTERM);
+    let counts = received(receiver).await;
+
+    let folder = stage.folder.clone();
+    let mut trace = stage.finish().await;
+    for call in &calls {
+        trace.tell_udp(call.port);
+    }
+    trace.is_clean().await;
+    let repeated = trace.count("sip.resend == 1").await;
+    assert!(repeated > 0, "nothing was lost: this shows nothing");
+    let flows = trace.rtp().await;
+    for (call, (packets, frames)) in calls.iter().zip(counts) {
+        let flow = &flows[&call.port];
+        is_sound(flow, call.ssrc);
+        assert_eq!(flow.len(), packets, "packets to {}", call.port);
+        let stream = std::fs::read(folder.join(format!("{}.ps", call.port))).unwrap();
+        let packs = Packs::read(&stream);
+        assert_eq!(packs.count, frames, "one marker a frame");
+        assert!(
+            packs.pictures >= 50,
+            "{} pictures in {watch:?}",
+            packs.pictures
+        );
+    }
 }
 
 /// One call, from the registration to the BYE, before all judges.
@@ -75,12 +134,21 @@ async fn judge(name: &str, recording: &Recording, transport: Transport) {
     } else {
         CALL.port
     };
-    let mut trace = stage.finish(1).await;
+    let mut trace = stage.finish().await;
     match transport {
         Transport::Udp => trace.tell_udp(port),
         Transport::TcpPassive | Transport::TcpActive => trace.tell_tcp(port),
     }
     trace.is_clean().await;
+    let signalling = trace.signalling().await;
+    for expected in SIGNALLING {
+        let is_there = signalling.iter().any(|message| message == expected);
+        assert!(is_there, "no {expected} in {signalling:?}");
+    }
+    if transport == Transport::Udp {
+        let report = format!("rtcp.pt == 200 && rtcp.senderssrc == {}", CALL.ssrc);
+        assert!(trace.count(&report).await > 0, "no sender report");
+    }
     let flows = trace.rtp().await;
     let flow = &flows[&port];
     is_sound(flow, CALL.ssrc);

@@ -152,10 +152,10 @@ impl Stage {
     }
 
     /// Ends it all; what went over the cable is left.
-    pub(super) async fn finish(self, calls: usize) -> Trace {
-        let trace = self.capture.finish(calls).await;
+    pub(super) async fn finish(self) -> Trace {
         self.gateway.ask(Signal::SIGTERM);
         self.platform.prints("logged out").await;
+        let trace = self.capture.finish().await;
         let lines = self.gateway.succeeds().await;
         let trouble = lines.iter().find(|line| line.contains(" ERROR "));
         assert!(trouble.is_none(), "the gateway: {trouble:?}");
