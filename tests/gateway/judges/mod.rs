@@ -10,11 +10,12 @@ mod stage;
 mod stream;
 mod tools;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use self::capture::is_sound;
+use self::capture::{Trace, is_sound};
 use self::recording::{H264_AAC, H264_B_FRAMES_G711A, H265_G711U, Recording};
 use self::stage::{CHANNEL, Call, Stage, Transport};
 use self::stream::{Packs, ffmpeg_sees, gstreamer_sees, sound_is_of, tshark_sees};
@@ -110,81 +111,98 @@ async fn judge(name: &str, recording: &Recording, transport: Transport) {
     let stage = Stage::set(name, recording, 0).await;
     let codes = stage.catalogue(NODES + 1).await;
     assert!(codes.iter().any(|code| code == CHANNEL), "{codes:?}");
+    let seen = watch(stage, transport).await;
+    judge_cable(&seen, transport).await;
+    judge_stream(&seen, recording).await;
+}
 
+/// What a call left.
+struct Seen {
+    trace: Trace,
+    port: u16,
+    stream: PathBuf,
+    packets: usize,
+    frames: usize,
+}
+
+/// Watches one call to its end.
+async fn watch(stage: Stage, transport: Transport) -> Seen {
     let port = CALL.port.to_string();
-    let receiver = match transport {
-        Transport::Udp => Some(
-            stage
-                .receiver(&["udp", networks::PLATFORM, &port, "1"])
-                .await,
-        ),
-        Transport::TcpPassive => Some(stage.receiver(&["accept", networks::PLATFORM, &port]).await),
+    let listening = match transport {
+        Transport::Udp => Some(vec!["udp", networks::PLATFORM, &port, "1"]),
+        Transport::TcpPassive => Some(vec!["accept", networks::PLATFORM, &port]),
         Transport::TcpActive => None,
     };
+    let listening = match listening {
+        Some(how) => Some(stage.receiver(&how).await),
+        None => None,
+    };
     let (answered, connected) = stage.call(transport, &[CALL], WATCH).await;
-    let folder = stage.folder.clone();
-    let receiver = receiver.or(connected).expect("a receiver");
+    let receiver = listening.or(connected).expect("a receiver");
     if transport == Transport::Udp {
         receiver.ask(Signal::SIGTERM);
     }
     let (packets, frames) = received(receiver).await[0];
-
-    let port = if transport == Transport::TcpActive {
-        answered[0]
-    } else {
-        CALL.port
+    let port = match transport {
+        Transport::Udp | Transport::TcpPassive => CALL.port,
+        Transport::TcpActive => answered[0],
     };
+    let stream = stage.folder.join(format!("{port}.ps"));
     let mut trace = stage.finish().await;
     match transport {
         Transport::Udp => trace.tell_udp(port),
         Transport::TcpPassive | Transport::TcpActive => trace.tell_tcp(port),
     }
-    trace.is_clean().await;
-    let signalling = trace.signalling().await;
+    Seen {
+        trace,
+        port,
+        stream,
+        packets,
+        frames,
+    }
+}
+
+/// What tshark says of the signalling and of RTP; the receiver has what went over the cable.
+async fn judge_cable(seen: &Seen, transport: Transport) {
+    seen.trace.is_clean().await;
+    let signalling = seen.trace.signalling().await;
     for expected in SIGNALLING {
         let is_there = signalling.iter().any(|message| message == expected);
         assert!(is_there, "no {expected} in {signalling:?}");
     }
     if transport == Transport::Udp {
         let report = format!("rtcp.pt == 200 && rtcp.senderssrc == {}", CALL.ssrc);
-        assert!(trace.count(&report).await > 0, "no sender report");
+        assert!(seen.trace.count(&report).await > 0, "no sender report");
     }
-    let flows = trace.rtp().await;
-    let flow = &flows[&port];
+    let flows = seen.trace.rtp().await;
+    let flow = &flows[&seen.port];
     is_sound(flow, CALL.ssrc);
-    assert_eq!(
-        flow.len(),
-        packets,
-        "packets on the cable and at the receiver"
+    assert_eq!(flow.len(), seen.packets, "packets at the receiver");
+    let payloads = flow.iter().flat_map(|packet| &packet.payload);
+    let received = std::fs::read(&seen.stream).unwrap();
+    assert!(
+        payloads.eq(&received),
+        "the capture and the receiver differ"
     );
+}
 
-    let file = folder.join(format!("{port}.ps"));
-    let bytes = std::fs::read(&file).unwrap();
-    let payload: Vec<u8> = flow
-        .iter()
-        .flat_map(|packet| packet.payload.clone())
-        .collect();
-    assert!(payload == bytes, "the capture and the receiver differ");
-    let packs = Packs::read(&bytes);
-    assert_eq!(packs.count, frames, "one marker a frame");
-    assert_eq!(tshark_sees(&file).await, frames, "packs by tshark");
+/// What all readers say of the stream; they agree on how much there is.
+async fn judge_stream(seen: &Seen, recording: &Recording) {
+    let stream = &seen.stream;
+    let packs = Packs::read(&std::fs::read(stream).unwrap());
+    assert_eq!(packs.count, seen.frames, "one marker a frame");
+    assert_eq!(tshark_sees(stream).await, seen.frames, "packs by tshark");
     assert_eq!(packs.stream_types, recording.stream_types);
+    let pictures = packs.pictures;
+    assert!(pictures >= 75, "{pictures} pictures in {WATCH:?}");
 
     let original = recording.file().await;
     sound_is_of(recording, &original, &packs.sound).await;
-    assert!(
-        packs.pictures >= 75,
-        "{} pictures in {WATCH:?}",
-        packs.pictures
-    );
-    let pictures = ffmpeg_sees(&file, recording, &original).await;
-    assert_eq!(pictures, packs.pictures, "FFmpeg decodes every picture");
-    let found = gstreamer_sees(&file).await;
+    let decoded = ffmpeg_sees(stream, recording, &original).await;
+    assert_eq!(decoded, pictures, "FFmpeg decodes every picture");
+    let found = gstreamer_sees(stream).await;
     let all = format!("video {} {pictures} {pictures}", recording.caps());
-    assert!(
-        found.contains(&all),
-        "GStreamer decodes every picture: {found:?}, {all}"
-    );
+    assert!(found.contains(&all), "GStreamer: {found:?}, not {all}");
     if recording.raw_audio.is_none() {
         let has_sound = found.iter().any(|line| line.starts_with("audio"));
         assert!(has_sound, "GStreamer decodes the sound: {found:?}");

@@ -70,9 +70,8 @@ impl Drop for Networks {
             let removed = std::process::Command::new("ip")
                 .args(["netns", "delete", name])
                 .status();
-            if !removed.is_ok_and(|status| status.success()) {
-                eprintln!("the network namespace {name} is left");
-            }
+            let is_removed = removed.is_ok_and(|status| status.success());
+            assert!(is_removed || std::thread::panicking(), "{name} is left");
         }
     }
 }

@@ -24,8 +24,7 @@ impl Packs {
     /// Reads every pack to the last byte.
     pub(super) fn read(stream: &[u8]) -> Self {
         let (stream, heads) = apart(stream);
-        let maps = heads.iter().map(|head| map_of(head));
-        let stream_types = maps.last().expect("there is a map");
+        let maps: Vec<Vec<u8>> = heads.iter().map(|head| map_of(head)).collect();
         let (packs, rest) = parse_all_packs(&stream).expect("mpeg-ps reads every pack");
         assert!(rest.is_empty(), "{} bytes are left", rest.len());
         let clocks: Vec<u64> = packs.iter().map(|p| p.pack_header.scr.ticks()).collect();
@@ -43,7 +42,7 @@ impl Packs {
         Self {
             count: packs.len(),
             pictures: has(VIDEO).count(),
-            stream_types,
+            stream_types: maps.last().expect("there is a map").clone(),
             sound: sound.flat_map(|unit| unit.payload).copied().collect(),
         }
     }
