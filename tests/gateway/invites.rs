@@ -221,8 +221,8 @@ async fn a_session_whose_ack_never_comes_ends_by_bye_at_64_t1() {
         "BYE after {waited:?}"
     );
     assert!(waited <= Duration::from_secs(34), "BYE after {waited:?}");
-    // 0.5 s, 1.5 s, 3.5 s, then each 4 s.
-    repeated(&session, 10).await;
+    // 0.5 s, 1.5 s, 3.5 s, then each 4 s; the tenth, half a second before the end, may come too late.
+    repeated(&session, 9).await;
     assert_eq!(session.stats().packets, 0, "media without an ACK");
     let camera = world.camera("东门");
     camera
