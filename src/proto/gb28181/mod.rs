@@ -1,6 +1,6 @@
 //! The lower-level platform's side of GB/T 28181 (edition 2016): what is said, and when.
 //!
-//! Pure. Bodies are [`manscdp`]; [`Registration`] and [`Heartbeat`] say when to send what;
+//! Pure. Bodies are `manscdp`; [`Registration`] and [`Heartbeat`] say when to send what;
 //! `sink::gb28181` owns sockets, clock and sessions.
 
 pub mod answer;

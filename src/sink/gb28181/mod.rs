@@ -1,7 +1,7 @@
 //! The lower-level platform of GB/T 28181: registers at platforms, answers them, sends them video.
 //!
-//! [`Platforms`] has one task a platform ([`platform`]) that owns registration, transactions and
-//! dialogs, one task a media session ([`session`]), and the SIP sockets ([`transport`]) whose router
+//! [`Platforms`] has one task a platform (`platform`) that owns registration, transactions and
+//! dialogs, one task a media session (`session`), and the SIP sockets (`transport`) whose router
 //! decides which platform a message belongs to. The rules are in `proto::gb28181`.
 
 mod admission;
