@@ -18,6 +18,8 @@ pub struct Registration {
     challenge: Option<Challenge>,
     /// Whether the open REGISTER answers the challenge.
     is_answering: bool,
+    /// How often in a row the platform called the nonce old.
+    stale_nonces: u32,
     /// Until when the platform's last grant holds.
     valid_until: Option<Instant>,
     failures: u32,
@@ -46,6 +48,7 @@ impl Registration {
             due_at: Some(now),
             challenge: None,
             is_answering: false,
+            stale_nonces: 0,
             valid_until: None,
             failures: 0,
             refusals: 0,
@@ -74,6 +77,7 @@ impl Registration {
         if is_due {
             self.due_at = None;
             self.is_answering = false;
+            self.stale_nonces = 0;
             self.is_registered &= self.valid_until.is_some_and(|until| now < until);
         }
         is_due
@@ -161,7 +165,9 @@ impl Registration {
             );
             return self.refuse(now, reason, jitter);
         }
-        if self.is_answering {
+        self.stale_nonces += u32::from(challenge.is_stale);
+        let is_only_old = challenge.is_stale && self.stale_nonces <= STALE_NONCES_MAX;
+        if self.is_answering && !is_only_old {
             return self.refuse(now, "refused user and password".to_owned(), jitter);
         }
         self.challenge = Some(challenge);
@@ -206,6 +212,8 @@ fn expires_of(response: &Response) -> Option<u64> {
     of_contact.or_else(|| response.headers.seconds("Expires").map(u64::from))
 }
 
+/// A platform that calls every nonce old is not followed for ever.
+const STALE_NONCES_MAX: u32 = 2;
 const LIFETIME_MIN: Duration = Duration::from_secs(10);
 const LIFETIME_MAX: Duration = Duration::from_secs(86_400);
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
@@ -232,6 +240,19 @@ mod tests {
         let outcome = registration.handle_response(now, &challenge, 0.0);
         assert!(matches!(outcome, Outcome::Failed(reason) if reason.contains("password")));
         assert_eq!(registration.poll_timeout(), Some(now + REFUSAL_MIN));
+    }
+
+    #[test]
+    fn an_old_nonce_is_no_wrong_password() {
+        let (mut registration, now) = started();
+        registration.handle_timeout(now);
+        registration.handle_response(now, &challenge("4302110000"), 0.0);
+        let old = "Digest realm=\"4302110000\", nonce=\"m\", stale=TRUE";
+        let old = answer(401).with("WWW-Authenticate", old);
+        assert_eq!(registration.handle_response(now, &old, 0.0), Outcome::Again);
+        assert_eq!(registration.handle_response(now, &old, 0.0), Outcome::Again);
+        let outcome = registration.handle_response(now, &old, 0.0);
+        assert!(matches!(outcome, Outcome::Failed(_)), "not for ever");
     }
 
     #[test]

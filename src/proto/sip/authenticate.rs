@@ -12,6 +12,8 @@ pub struct Challenge {
     opaque: Option<String>,
     algorithm: Algorithm,
     has_qop: bool,
+    /// Whether the password was right and only the nonce was old.
+    pub is_stale: bool,
     /// Requests answered under this nonce.
     count: u32,
 }
@@ -62,6 +64,7 @@ impl Challenge {
             opaque: field("opaque"),
             algorithm,
             has_qop,
+            is_stale: field("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
             count: 0,
         })
     }

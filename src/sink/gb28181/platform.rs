@@ -382,7 +382,12 @@ impl Platform {
     /// Calls end with BYE and the registration with Expires 0; the answers are waited for, briefly.
     async fn say_goodbye(&mut self, inbox: &mut mpsc::Receiver<Inbound>) {
         self.end_all_calls();
-        if self.registration.is_registered() {
+        // A REGISTER that is still open may be granted: it is taken back too.
+        let is_open = self
+            .open
+            .values()
+            .any(|purpose| *purpose == Purpose::Register);
+        if self.is_registered() || is_open {
             self.send_register(Purpose::Unregister);
         }
         let goodbye = async {
