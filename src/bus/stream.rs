@@ -160,11 +160,6 @@ impl Publisher {
         }
     }
 
-    /// How often the camera's clock jumped.
-    pub fn clock_jumps(&self) -> u64 {
-        self.shared.lock().timeline.jumps()
-    }
-
     fn push(
         &self,
         mut inner: MutexGuard<'_, Inner>,

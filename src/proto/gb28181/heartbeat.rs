@@ -62,11 +62,6 @@ impl Heartbeat {
         Some(HeartbeatEvent::Beat)
     }
 
-    /// How many were missed in a row, the open one not counted.
-    pub fn missed(&self) -> u32 {
-        self.missed
-    }
-
     /// Returns when time matters next.
     pub fn poll_timeout(&self) -> Instant {
         self.due_at

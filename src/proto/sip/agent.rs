@@ -270,12 +270,6 @@ impl Agent {
         self.refused
     }
 
-    /// Ends all transactions: the peer is lost, nothing is repeated any more.
-    pub fn clear(&mut self) {
-        self.clients.clear();
-        self.servers.clear();
-    }
-
     fn handle_response(&mut self, response: Response) {
         let branch = response.headers.via().and_then(|via| via.branch);
         let method = response.headers.cseq().map(|(_, method)| method);

@@ -47,11 +47,6 @@ impl Algorithm {
     }
 }
 
-/// The MD5 of a text in lower-case hexadecimal.
-pub fn md5_hex(text: &str) -> String {
-    Algorithm::Md5.hash(text)
-}
-
 /// What a response is computed over.
 #[derive(Debug)]
 pub(super) struct Input<'a> {

@@ -17,7 +17,7 @@ mod via;
 
 pub use agent::{Agent, Event, Target, TransactionId, Transmit, Transport};
 pub use authenticate::Challenge;
-pub use digest::{Algorithm, Credentials, md5_hex};
+pub use digest::{Algorithm, Credentials};
 pub use message::{Headers, Message, Method, Request, Response, reason_phrase};
 pub use name_address::NameAddress;
 pub use parse::{ParseError, frame_length, parse_datagram, parse_stream};

@@ -220,8 +220,12 @@ impl Platform {
         if let Message::Request(request) = &message {
             debug!(method = request.method.as_str(), source = %source.address, "request");
         }
+        let refused = self.agent.refused();
         self.agent
             .handle_input(Instant::now().into_std(), message, source);
+        if self.agent.refused() > refused {
+            self.gateway.metrics.refuse("sip_overload");
+        }
     }
 
     fn handle_request(&mut self, id: TransactionId, request: Request) {
