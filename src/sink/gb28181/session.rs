@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::media::{self, Bound, Way};
+use super::platforms::wall_clock;
 use super::ports::{PortPair, RtpPorts};
 use super::settings::Media;
 use crate::bus::{Item, Subscriber};
@@ -294,11 +295,6 @@ fn locked(status: &Status) -> Option<String> {
     let is_locked =
         status.state.state() == State::Offline && status.state.cause() == Cause::AuthLocked;
     is_locked.then(|| format!("the camera is {}", status.state))
-}
-
-#[expect(clippy::disallowed_methods, reason = "a shell reads the clock")]
-fn wall_clock() -> std::time::SystemTime {
-    std::time::SystemTime::now()
 }
 
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
