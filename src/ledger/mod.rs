@@ -1,5 +1,7 @@
-//! What was: the state of a camera with its cause. Pure.
+//! How cameras are, and why. Pure.
 
+mod explain;
 mod state;
 
+pub use explain::Explanation;
 pub use state::{Cause, State, StateCause};

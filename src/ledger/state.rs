@@ -48,14 +48,26 @@ pub enum Cause {
     Stalled,
     /// Media without a key frame.
     NoKeyFrame,
+    /// Media that cannot be put together to frames.
+    BadBitstream,
     /// Its video is coded in a way that is not passed on.
     CodecUnsupported,
     /// It serves as many as it can.
     SourceLimit,
-    /// Its address is not its department's.
+    /// Its department's bandwidth is used up.
+    BandwidthLimit,
+    /// Its department's streams are used up.
+    SessionLimit,
+    /// Its TLS is not right.
+    Tls,
+    /// It sends us elsewhere.
+    RedirectRefused,
+    /// Its address is not its department's, or the law allows no camera there.
     NotAllowed,
     /// The gateway itself is the reason.
     Gateway,
+    /// An operator took it out of service.
+    Maintenance,
 }
 
 impl State {
@@ -68,6 +80,11 @@ impl State {
         Self::Offline,
         Self::Disabled,
     ];
+
+    /// The state of that name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
 
     /// The name in API and metrics.
     pub fn name(self) -> &'static str {
@@ -83,6 +100,37 @@ impl State {
 }
 
 impl Cause {
+    /// All causes.
+    pub const ALL: [Self; 22] = [
+        Self::None,
+        Self::NeverTried,
+        Self::Dns,
+        Self::Refused,
+        Self::Timeout,
+        Self::AuthFailed,
+        Self::AuthLocked,
+        Self::NotFound,
+        Self::RtspError,
+        Self::NoMedia,
+        Self::Stalled,
+        Self::NoKeyFrame,
+        Self::BadBitstream,
+        Self::CodecUnsupported,
+        Self::SourceLimit,
+        Self::BandwidthLimit,
+        Self::SessionLimit,
+        Self::Tls,
+        Self::RedirectRefused,
+        Self::NotAllowed,
+        Self::Gateway,
+        Self::Maintenance,
+    ];
+
+    /// The cause of that name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.name() == name)
+    }
+
     /// The name in API and metrics.
     pub fn name(self) -> &'static str {
         match self {
@@ -98,10 +146,16 @@ impl Cause {
             Self::NoMedia => "no_media",
             Self::Stalled => "stalled",
             Self::NoKeyFrame => "no_key_frame",
+            Self::BadBitstream => "bad_bitstream",
             Self::CodecUnsupported => "codec_unsupported",
             Self::SourceLimit => "source_limit",
+            Self::BandwidthLimit => "bandwidth_limit",
+            Self::SessionLimit => "session_limit",
+            Self::Tls => "tls",
+            Self::RedirectRefused => "redirect_refused",
             Self::NotAllowed => "not_allowed",
             Self::Gateway => "gateway",
+            Self::Maintenance => "maintenance",
         }
     }
 }
@@ -121,6 +175,12 @@ impl StateCause {
     pub const DISABLED: Self = Self(State::Disabled, Cause::None);
     /// The law allows no camera there.
     pub const NOT_ALLOWED: Self = Self(State::Disabled, Cause::NotAllowed);
+    /// Its department's streams are used up.
+    pub const SESSION_LIMIT: Self = Self(State::Offline, Cause::SessionLimit);
+    /// Its department's bandwidth is used up.
+    pub const BANDWIDTH_LIMIT: Self = Self(State::Degraded, Cause::BandwidthLimit);
+    /// Taken out of service by an operator.
+    pub const MAINTENANCE: Self = Self(State::Disabled, Cause::Maintenance);
 
     /// The pair, where the set of legal pairs has it.
     pub fn new(state: State, cause: Cause) -> Option<Self> {
@@ -168,7 +228,15 @@ const LEGAL: &[(State, &[Cause])] = &[
     (State::Unknown, &[Cause::NeverTried]),
     (State::Connecting, &[Cause::None]),
     (State::Online, &[Cause::None]),
-    (State::Degraded, &[Cause::Stalled, Cause::NoKeyFrame]),
+    (
+        State::Degraded,
+        &[
+            Cause::Stalled,
+            Cause::NoKeyFrame,
+            Cause::BadBitstream,
+            Cause::BandwidthLimit,
+        ],
+    ),
     (
         State::Offline,
         &[
@@ -183,11 +251,17 @@ const LEGAL: &[(State, &[Cause])] = &[
             Cause::Stalled,
             Cause::CodecUnsupported,
             Cause::SourceLimit,
+            Cause::SessionLimit,
+            Cause::Tls,
+            Cause::RedirectRefused,
             Cause::NotAllowed,
             Cause::Gateway,
         ],
     ),
-    (State::Disabled, &[Cause::None, Cause::NotAllowed]),
+    (
+        State::Disabled,
+        &[Cause::None, Cause::NotAllowed, Cause::Maintenance],
+    ),
 ];
 
 #[cfg(test)]
@@ -198,7 +272,11 @@ mod tests {
     fn only_legal_pairs_can_be_made() {
         assert_eq!(StateCause::new(State::Online, Cause::Dns), None);
         assert_eq!(StateCause::offline(Cause::None).cause(), Cause::Gateway);
-        assert_eq!(StateCause::legal().count(), 20);
+        assert_eq!(
+            Cause::ALL.map(|cause| Cause::of(cause.name())),
+            Cause::ALL.map(Some)
+        );
+        assert_eq!(StateCause::legal().count(), 26);
         assert_eq!(
             StateCause::offline(Cause::Refused).to_string(),
             "offline/refused"
