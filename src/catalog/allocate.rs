@@ -326,7 +326,7 @@ const NODE_NETWORK: u8 = 6;
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::catalog::{Location, Pull, Upkeep};
+    use crate::catalog::{Location, Upkeep};
 
     #[test]
     fn codes_do_not_depend_on_the_order_of_the_rows() {
@@ -472,14 +472,6 @@ pub(super) mod tests {
     }
 
     pub(in crate::catalog) fn departments() -> Vec<Department> {
-        vec![Department {
-            id: "education".to_owned(),
-            name: "区教育局".to_owned(),
-            networks: vec![],
-            ports: vec![554],
-            pull: Pull::OnDemand,
-            industry: "11".to_owned(),
-            network: 6,
-        }]
+        vec![Department::sample()]
     }
 }

@@ -1,9 +1,7 @@
-//! Records of cameras and of the departments they belong to.
+//! Records of cameras.
 
 use std::fmt;
 use std::net::IpAddr;
-
-use ipnet::IpNet;
 
 use super::{CameraId, GbCode};
 
@@ -186,25 +184,6 @@ impl Record {
             .clone()
             .unwrap_or_else(|| self.location.key())
     }
-}
-
-/// A department and what holds for its cameras.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Department {
-    /// `education`, `health` …
-    pub id: String,
-    /// The name that platforms show.
-    pub name: String,
-    /// Where its cameras may be.
-    pub networks: Vec<IpNet>,
-    /// At which ports.
-    pub ports: Vec<u16>,
-    /// When its cameras are pulled.
-    pub pull: Pull,
-    /// The two industry digits of its cameras' codes.
-    pub industry: String,
-    /// The network digit of its cameras' codes.
-    pub network: u8,
 }
 
 /// A camera: its record with its identity and code.

@@ -5,13 +5,15 @@
 mod allocate;
 mod camera;
 mod code;
+mod department;
 mod identity;
 mod snapshot;
 mod tree;
 
 pub use allocate::{Assigned, Conflict, Known, KnownNode, NodeKey, Registry};
-pub use camera::{Camera, Coordinates, Department, Location, Pull, Record, Secret, Upkeep};
+pub use camera::{Camera, Coordinates, Location, Pull, Record, Secret, Upkeep};
 pub use code::{CodeError, GbCode, kind, pad_civil_code};
+pub use department::{Department, DepartmentLimits};
 pub use identity::CameraId;
-pub use snapshot::Catalog;
-pub use tree::{Node, NodeKind, Share, Tree};
+pub use snapshot::{Catalog, Places};
+pub use tree::{Node, NodeId, NodeKind, Share, Tree, TreeKind};

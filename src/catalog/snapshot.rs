@@ -1,6 +1,6 @@
 //! The catalogue at one moment: shared as a whole, replaced as a whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Camera, CameraId, Department, GbCode, NodeKey, Registry};
@@ -13,6 +13,16 @@ pub struct Catalog {
     by_code: HashMap<GbCode, usize>,
     departments: Vec<Department>,
     nodes: HashMap<NodeKey, GbCode>,
+    places: Places,
+}
+
+/// Where the gateway is, and what the divisions around it are called.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Places {
+    /// The gateway's division, 2 to 8 digits.
+    pub civil_code: String,
+    /// Names of divisions by code.
+    pub regions: BTreeMap<String, String>,
 }
 
 impl Catalog {
@@ -21,6 +31,7 @@ impl Catalog {
         mut cameras: Vec<Camera>,
         departments: Vec<Department>,
         registry: &Registry,
+        places: Places,
     ) -> Self {
         cameras.sort_by_key(|camera| camera.code);
         let cameras: Vec<_> = cameras.into_iter().map(Arc::new).collect();
@@ -57,7 +68,18 @@ impl Catalog {
             by_code,
             departments,
             nodes,
+            places,
         }
+    }
+
+    /// The gateway's division.
+    pub fn civil_code(&self) -> &str {
+        &self.places.civil_code
+    }
+
+    /// The name of a division.
+    pub fn region(&self, code: &str) -> Option<&str> {
+        self.places.regions.get(code).map(String::as_str)
     }
 
     /// All cameras, by code.

@@ -1,10 +1,53 @@
-//! The business tree of one platform: system → 215 → a 216 a department → a 216 a unit → camera
-//! (GB/T 28181-2016 annex J). Its codes are the same at every platform; only the system is its own.
+//! The tree that one platform sees (GB/T 28181-2016 annex J): by business, system → 215 → a 216 a
+//! department → a 216 a unit → camera, or by region, system → divisions → camera. Codes are the same at
+//! every platform; only the system is its own.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use super::{Camera, Catalog, GbCode, NodeKey};
+
+/// Which tree a platform sees.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TreeKind {
+    /// By business group and organisation.
+    #[default]
+    Business,
+    /// By administrative division.
+    Region,
+}
+
+/// What a node is called: a code of 20 digits, or a division of 2, 4, 6 or 8.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum NodeId {
+    /// A code.
+    Code(GbCode),
+    /// A division.
+    Region(String),
+}
+
+impl NodeId {
+    /// Its digits.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Code(code) => code.as_str(),
+            Self::Region(code) => code,
+        }
+    }
+}
+
+impl From<GbCode> for NodeId {
+    fn from(code: GbCode) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// What a platform may see.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -28,12 +71,12 @@ impl Share {
 /// A node of the tree.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its code.
-    pub code: GbCode,
+    /// What it is called.
+    pub id: NodeId,
     /// Its name.
     pub name: String,
     /// The node above it; none at the top.
-    pub parent: Option<GbCode>,
+    pub parent: Option<NodeId>,
     /// The 215 that it belongs to; itself for the 215.
     pub group: Option<GbCode>,
     /// What it is.
@@ -49,6 +92,8 @@ pub enum NodeKind {
     Group,
     /// 虚拟组织.
     Organisation,
+    /// 行政区划.
+    Region,
     /// A camera.
     Camera(Arc<Camera>),
 }
@@ -59,21 +104,74 @@ pub struct Tree(Vec<Node>);
 
 impl Tree {
     /// Builds the tree of a platform that knows us as `system`.
-    pub fn business(catalog: &Catalog, share: &Share, system: GbCode, name: &str) -> Self {
-        let mut nodes = vec![Node {
-            code: system,
-            name: name.to_owned(),
-            parent: None,
+    pub fn new(
+        kind: TreeKind,
+        catalog: &Catalog,
+        share: &Share,
+        system: GbCode,
+        name: &str,
+    ) -> Self {
+        match kind {
+            TreeKind::Business => Self::business(catalog, share, system, name),
+            TreeKind::Region => Self::region(catalog, share, system, name),
+        }
+    }
+
+    /// The divisions of all cameras that are shared, from the gateway's own down. A camera whose division
+    /// is not below the gateway's hangs on the gateway's.
+    fn region(catalog: &Catalog, share: &Share, system: GbCode, name: &str) -> Self {
+        let root = catalog.civil_code();
+        let cameras: Vec<_> = catalog
+            .cameras()
+            .iter()
+            .filter(|camera| share.includes(camera))
+            .collect();
+        let division = |camera: &Camera| {
+            let own = camera.record.civil_code.as_deref();
+            own.filter(|own| own.starts_with(root))
+                .unwrap_or(root)
+                .to_owned()
+        };
+        let mut divisions = BTreeSet::from([root.to_owned()]);
+        for camera in &cameras {
+            let own = division(camera);
+            divisions.extend(
+                (root.len()..=own.len())
+                    .step_by(2)
+                    .filter_map(|end| own.get(..end).map(str::to_owned)),
+            );
+        }
+        let mut nodes = vec![system_node(system, name)];
+        // Shorter codes stand before longer ones that begin with them.
+        nodes.extend(divisions.iter().map(|code| {
+            Node {
+                id: NodeId::Region(code.clone()),
+                name: catalog.region(code).unwrap_or(code).to_owned(),
+                parent: (code != root)
+                    .then(|| NodeId::Region(code.get(..code.len() - 2).unwrap_or(root).to_owned())),
+                group: None,
+                kind: NodeKind::Region,
+            }
+        }));
+        nodes.extend(cameras.into_iter().map(|camera| Node {
+            id: camera.code.into(),
+            name: camera.record.name.clone(),
+            parent: Some(NodeId::Region(division(camera))),
             group: None,
-            kind: NodeKind::System,
-        }];
+            kind: NodeKind::Camera(camera.clone()),
+        }));
+        Self(nodes)
+    }
+
+    fn business(catalog: &Catalog, share: &Share, system: GbCode, name: &str) -> Self {
+        let mut nodes = vec![system_node(system, name)];
         let Some(group) = catalog.node(&NodeKey::Group) else {
             return Self(nodes);
         };
         nodes.push(Node {
-            code: group,
+            id: group.into(),
             name: name.to_owned(),
-            parent: Some(system),
+            parent: Some(system.into()),
             group: Some(group),
             kind: NodeKind::Group,
         });
@@ -93,16 +191,19 @@ impl Tree {
         &self.0
     }
 
-    /// The node of that code and all below it; `None` where there is no such node.
-    pub fn below(&self, code: GbCode) -> Option<Self> {
-        self.0.iter().find(|node| node.code == code)?;
-        let mut inside: BTreeSet<GbCode> = BTreeSet::from([code]);
+    /// The node of that name and all below it; `None` where there is no such node.
+    pub fn below(&self, name: &str) -> Option<Self> {
+        let top = self.0.iter().find(|node| node.id.as_str() == name)?;
+        let mut inside = BTreeSet::from([&top.id]);
         let mut nodes = Vec::new();
         for node in &self.0 {
-            let is_inside = inside.contains(&node.code)
-                || node.parent.is_some_and(|parent| inside.contains(&parent));
+            let is_inside = inside.contains(&node.id)
+                || node
+                    .parent
+                    .as_ref()
+                    .is_some_and(|parent| inside.contains(parent));
             if is_inside {
-                inside.insert(node.code);
+                inside.insert(&node.id);
                 nodes.push(node.clone());
             }
         }
@@ -146,20 +247,30 @@ fn add_cameras(
         let unit =
             unit.and_then(|unit| catalog.node(&NodeKey::Organisation(department.to_owned(), unit)));
         nodes.push(Node {
-            code: camera.code,
+            id: camera.code.into(),
             name: camera.record.name.clone(),
-            parent: Some(unit.unwrap_or(parent)),
+            parent: Some(unit.unwrap_or(parent).into()),
             group: Some(group),
             kind: NodeKind::Camera(camera.clone()),
         });
     }
 }
 
+fn system_node(system: GbCode, name: &str) -> Node {
+    Node {
+        id: system.into(),
+        name: name.to_owned(),
+        parent: None,
+        group: None,
+        kind: NodeKind::System,
+    }
+}
+
 fn organisation(code: GbCode, name: &str, parent: GbCode, group: GbCode) -> Node {
     Node {
-        code,
+        id: code.into(),
         name: name.to_owned(),
-        parent: Some(parent),
+        parent: Some(parent.into()),
         group: Some(group),
         kind: NodeKind::Organisation,
     }
@@ -169,29 +280,61 @@ fn organisation(code: GbCode, name: &str, parent: GbCode, group: GbCode) -> Node
 mod tests {
     use super::super::allocate::tests::{departments, record};
     use super::*;
-    use crate::catalog::{Pull, Record, Registry};
+    use crate::catalog::{Places, Pull, Record, Registry};
 
     #[test]
     fn a_unit_hangs_between_department_and_camera() {
         let catalog = catalog();
         let tree = Tree::business(&catalog, &share(), system(), "网关");
-        let kinds: Vec<_> = tree.nodes().iter().map(|node| node.code.kind()).collect();
-        assert_eq!(kinds, [200, 215, 216, 216, 132, 132]);
         let nodes = tree.nodes();
-        assert_eq!(nodes[1].group, Some(nodes[1].code), "the 215 names itself");
+        let kind = |node: &Node| node.id.as_str().get(10..13).map(str::to_owned);
+        let kinds: Vec<_> = nodes.iter().filter_map(kind).collect();
+        assert_eq!(kinds, ["200", "215", "216", "216", "132", "132"]);
         assert_eq!(
-            nodes[2].parent,
-            Some(nodes[1].code),
+            nodes[1].group.map(NodeId::from),
+            Some(nodes[1].id.clone()),
+            "the 215 names itself"
+        );
+        let parents: Vec<_> = nodes[2..]
+            .iter()
+            .map(|node| node.parent.clone().unwrap())
+            .collect();
+        let expected = [&nodes[1].id, &nodes[2].id, &nodes[2].id, &nodes[3].id];
+        assert_eq!(
+            parents.iter().collect::<Vec<_>>(),
+            expected,
             "the top 216 hangs on its 215"
         );
-        assert_eq!(nodes[3].parent, Some(nodes[2].code));
-        let parents: Vec<_> = nodes[4..].iter().map(|node| node.parent).collect();
-        assert_eq!(parents, [Some(nodes[2].code), Some(nodes[3].code)]);
-        assert_eq!(tree.below(nodes[3].code).unwrap().nodes().len(), 2);
-        assert!(
-            tree.below("43021100111326999999".parse().unwrap())
-                .is_none()
+        assert_eq!(tree.below(nodes[3].id.as_str()).unwrap().nodes().len(), 2);
+        assert!(tree.below("43021100111326999999").is_none());
+    }
+
+    #[test]
+    fn divisions_stand_between_the_gateway_and_its_cameras() {
+        let tree = Tree::region(&catalog(), &share(), system(), "网关");
+        let lines: Vec<_> = tree
+            .nodes()
+            .iter()
+            .map(|node| {
+                format!(
+                    "{} < {}",
+                    node.name,
+                    node.parent.as_ref().map_or("-", NodeId::as_str)
+                )
+            })
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "网关 < -",
+                "天元区 < -",
+                "43021101 < 430211",
+                "a < 430211",
+                "b < 43021101"
+            ]
         );
+        assert_eq!(tree.below("43021101").unwrap().nodes().len(), 2);
+        assert_eq!(tree.below("430211").unwrap().nodes().len(), 4);
     }
 
     #[test]
@@ -229,6 +372,7 @@ mod tests {
         let mut registry = Registry::default();
         let in_unit = Record {
             organisation: Some("天元小学".into()),
+            civil_code: Some("43021101".into()),
             ..record("b", "/2")
         };
         let disabled = Record {
@@ -250,6 +394,10 @@ mod tests {
             record: row.record,
             pull: Pull::OnDemand,
         });
-        Catalog::new(cameras.collect(), departments(), &registry)
+        let places = Places {
+            civil_code: "430211".into(),
+            regions: [("430211".to_owned(), "天元区".to_owned())].into(),
+        };
+        Catalog::new(cameras.collect(), departments(), &registry, places)
     }
 }

@@ -16,6 +16,7 @@ pub enum Column {
     Id,
     Username,
     Password,
+    Credential,
     GbCode,
     Organisation,
     PointClass,
@@ -83,6 +84,7 @@ const TABLE: &[(Column, &str, &str)] = &[
     (Column::Id, "id", "id"),
     (Column::Username, "username", "用户名"),
     (Column::Password, "password", "密码"),
+    (Column::Credential, "credential", "凭据"),
     (Column::GbCode, "gb_code", "国标编码"),
     (Column::Organisation, "organisation", "单位"),
     (Column::PointClass, "point_class", "点位类型"),
@@ -105,7 +107,6 @@ const TABLE: &[(Column, &str, &str)] = &[
 /// Columns of the contract that have no meaning yet: refused, not ignored.
 const LATER: &[(&str, &str)] = &[
     ("sub_url", "子码流地址"),
-    ("credential", "凭据"),
     ("town", "街道"),
     ("community", "社区"),
     ("grid", "网格"),

@@ -1,7 +1,6 @@
 //! CSV as spreadsheets write it: UTF-8 with or without BOM, else GB18030.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use encoding_rs::GB18030;
 
@@ -12,6 +11,16 @@ use crate::problem::Problem;
 /// Reads the rows; line and column of a field count from 1, the column in fields.
 pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Problem> {
     let text = decode(bytes);
+    if !text.is_empty() && !text.ends_with(['\n', '\r']) {
+        let line = text.lines().count() as u64;
+        return Err(Problem {
+            file: file.to_owned(),
+            line,
+            column: 0,
+            message: "the last line has no end: the file is cut off, or needs a line break there"
+                .to_owned(),
+        });
+    }
     let fail = |line, column, message| Problem {
         file: file.to_owned(),
         line,
@@ -39,20 +48,13 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Problem> {
         if record.iter().all(|field| field.trim().is_empty()) {
             continue;
         }
-        if record.len() != columns.len() {
-            let message = format!(
+        let broken = (record.len() != columns.len()).then(|| {
+            format!(
                 "has {} fields, the header has {}",
                 record.len(),
                 columns.len()
-            );
-            rows.push(Row {
-                file: file.to_owned(),
-                line,
-                fields: BTreeMap::new(),
-                broken: Some(message),
-            });
-            continue;
-        }
+            )
+        });
         let fields = columns
             .iter()
             .zip(&record)
@@ -72,7 +74,7 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Problem> {
             file: file.to_owned(),
             line,
             fields: fields.collect(),
-            broken: None,
+            broken,
         });
     }
     Ok(rows)

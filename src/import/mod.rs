@@ -5,12 +5,14 @@
 
 mod columns;
 mod csv_file;
+mod hint;
 mod record;
 mod yaml_file;
 
 use std::path::Path;
 
 pub use columns::Column;
+pub use hint::{Hint, hint};
 pub use record::{Row, to_record};
 
 use crate::problem::Problem;

@@ -211,6 +211,10 @@ impl Check<'_> {
             None => login,
         };
         let department = department?;
+        let login = match self.text(Column::Credential) {
+            Some(name) => self.credential(&name, department, login.is_some()),
+            None => login,
+        };
         if !department.ports.contains(&location.port) {
             let message = format!("port {} is none of the department's ports", location.port);
             self.fail(Some(Column::Url), message);
@@ -228,6 +232,27 @@ impl Check<'_> {
             );
         }
         Some((location, login))
+    }
+
+    /// User and password that the department's configuration has under that name.
+    fn credential(
+        &mut self,
+        name: &str,
+        department: &Department,
+        has_login: bool,
+    ) -> Option<(String, Secret)> {
+        if has_login {
+            self.fail(
+                Some(Column::Credential),
+                "stands beside a user or password: leave one of them out".to_owned(),
+            );
+        }
+        let found = department.credentials.get(name).cloned();
+        if found.is_none() {
+            let message = format!("`{name}` is none of the department's credentials");
+            self.fail(Some(Column::Credential), message);
+        }
+        found
     }
 
     fn point_class(&mut self, department: Option<&Department>) -> u8 {
@@ -326,7 +351,7 @@ impl Check<'_> {
 }
 
 /// `rtsp://[user[:password]@]host[:port][/path][?query]`; a password may hold an `@`.
-fn split_url(url: &str) -> Option<(Location, Option<(String, Secret)>)> {
+pub(super) fn split_url(url: &str) -> Option<(Location, Option<(String, Secret)>)> {
     let scheme = url
         .get(..7)
         .filter(|scheme| scheme.eq_ignore_ascii_case("rtsp://"))?;
@@ -465,8 +490,8 @@ mod tests {
                 "x.csv:3: name is missing",
                 "x.csv:3:2: department: `educatio` is none of education",
                 "x.csv:3:3: url: is not rtsp://host[:port]/path",
-                "x.csv:3:10: point_class: `7` must be 1, 2, 3 or 9",
-                "x.csv:3:13: longitude: `200` must be degrees between -180 and 180",
+                "x.csv:3:11: point_class: `7` must be 1, 2, 3 or 9",
+                "x.csv:3:14: longitude: `200` must be degrees between -180 and 180",
                 "x.csv:3: longitude and latitude belong together",
             ]
         );
@@ -523,13 +548,8 @@ mod tests {
 
     fn departments() -> Vec<Department> {
         vec![Department {
-            id: "education".into(),
-            name: "区教育局".into(),
             networks: vec!["10.11.0.0/16".parse().unwrap()],
-            ports: vec![554],
-            pull: Pull::OnDemand,
-            industry: "11".into(),
-            network: 6,
+            ..Department::sample()
         }]
     }
 }
