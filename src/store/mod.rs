@@ -1,15 +1,19 @@
 //! The embedded store: SQLite with a write-ahead log, in the gateway's data folder.
 //!
-//! It keeps what must survive a restart, ids and codes; everything is read once at the start. The
-//! folder is locked: a second daemon refuses to start.
+//! It keeps what must survive a restart: ids and codes (`identities`), the intervals of states, refused
+//! passwords and maintenance (`states`). The folder is locked: a second daemon refuses to start.
 
-use std::fs::{File, OpenOptions, create_dir_all};
+mod identities;
+mod states;
+
+use std::fs::{File, OpenOptions, Permissions, create_dir_all, set_permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row};
 
-use crate::catalog::{GbCode, Known, KnownNode, NodeKey};
+pub use states::{Interval, RefusedLogin};
 
 /// The open store.
 #[derive(Debug)]
@@ -57,6 +61,8 @@ impl Store {
             source,
         };
         create_dir_all(folder).map_err(of_folder)?;
+        // It holds who was refused where, and later more: for nobody but us.
+        set_permissions(folder, Permissions::from_mode(0o700)).map_err(of_folder)?;
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
         let file = options.open(folder.join("lock")).map_err(of_folder)?;
@@ -83,93 +89,15 @@ impl Store {
                 known: SCHEMA_VERSION,
             });
         }
-        if found < SCHEMA_VERSION {
+        let done = usize::try_from(found).unwrap_or(0);
+        if done < STEPS.len() {
+            let steps = STEPS.get(done..).unwrap_or_default().concat();
             let version = format!("PRAGMA user_version = {SCHEMA_VERSION};");
             self.connection
-                .execute_batch(&format!("BEGIN; {SCHEMA} {version} COMMIT;"))?;
+                .execute_batch(&format!("BEGIN; {steps} {version} COMMIT;"))?;
         }
         Ok(())
     }
-
-    /// All identities ever given.
-    ///
-    /// # Errors
-    ///
-    /// The store cannot be read.
-    pub fn identities(&self) -> Result<(Vec<Known>, Vec<KnownNode>), Error> {
-        let mut cameras = self
-            .connection
-            .prepare("SELECT id, code, department, source_id, location FROM cameras")?;
-        let cameras = cameras.query_map([], known)?.collect::<Result<_, _>>()?;
-        let mut nodes = self
-            .connection
-            .prepare("SELECT code, department, organisation FROM nodes")?;
-        let nodes = nodes.query_map([], known_node)?.collect::<Result<_, _>>()?;
-        Ok((cameras, nodes))
-    }
-
-    /// Keeps identities that are new or whose source changed; all or none.
-    ///
-    /// # Errors
-    ///
-    /// The store cannot be written; nothing was.
-    pub fn keep<'a>(
-        &mut self,
-        cameras: impl Iterator<Item = &'a Known>,
-        nodes: &[KnownNode],
-    ) -> Result<(), Error> {
-        let transaction = self.connection.transaction()?;
-        {
-            let mut insert = transaction.prepare(
-                "INSERT INTO cameras (id, code, department, source_id, location) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (id) DO UPDATE SET source_id = excluded.source_id, location = excluded.location",
-            )?;
-            for known in cameras {
-                let (id, code) = (known.id.as_str(), known.code.as_str());
-                insert.execute(params![
-                    id,
-                    code,
-                    known.department,
-                    known.source_id,
-                    known.location
-                ])?;
-            }
-            let mut insert = transaction.prepare(
-                "INSERT INTO nodes (code, department, organisation) VALUES (?1, ?2, ?3)",
-            )?;
-            for node in nodes {
-                let (department, organisation) = match &node.key {
-                    NodeKey::Group => (None, None),
-                    NodeKey::Department(department) => (Some(department), None),
-                    NodeKey::Organisation(department, unit) => (Some(department), Some(unit)),
-                };
-                insert.execute(params![node.code.as_str(), department, organisation])?;
-            }
-        }
-        Ok(transaction.commit()?)
-    }
-}
-
-fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
-    Ok(Known {
-        id: text(row, 0)?,
-        code: text(row, 1)?,
-        department: row.get(2)?,
-        source_id: row.get(3)?,
-        location: row.get(4)?,
-    })
-}
-
-fn known_node(row: &Row<'_>) -> rusqlite::Result<KnownNode> {
-    let key = match (row.get(1)?, row.get(2)?) {
-        (None, _) => NodeKey::Group,
-        (Some(department), None) => NodeKey::Department(department),
-        (Some(department), Some(organisation)) => NodeKey::Organisation(department, organisation),
-    };
-    Ok(KnownNode {
-        key,
-        code: text::<GbCode>(row, 0)?,
-    })
 }
 
 /// Reads a column that holds an id or a code.
@@ -184,10 +112,13 @@ where
     })
 }
 
-const SCHEMA_VERSION: i64 = 1;
+/// The schema's version is the number of steps that made it.
+const SCHEMA_VERSION: i64 = STEPS.len() as i64;
+
+const STEPS: [&str; 2] = [IDENTITIES, STATES];
 
 /// `cameras` and `nodes` only grow: an identity is for good.
-const SCHEMA: &str = "
+const IDENTITIES: &str = "
     CREATE TABLE cameras (
         id TEXT PRIMARY KEY, code TEXT NOT NULL UNIQUE, department TEXT NOT NULL,
         source_id TEXT, location TEXT NOT NULL
@@ -197,10 +128,28 @@ const SCHEMA: &str = "
     ) STRICT;
 ";
 
+/// Times are milliseconds since 1970, UTC. `ended` is NULL while an interval lasts; `life` has the last
+/// moment at which the daemon was known to run.
+const STATES: &str = "
+    CREATE TABLE intervals (
+        camera TEXT NOT NULL, began INTEGER NOT NULL, ended INTEGER, state TEXT NOT NULL, cause TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX intervals_by_camera ON intervals (camera, began);
+    CREATE UNIQUE INDEX intervals_open ON intervals (camera) WHERE ended IS NULL;
+    CREATE TABLE life (id INTEGER PRIMARY KEY CHECK (id = 0), at INTEGER NOT NULL) STRICT;
+    CREATE TABLE refused_logins (
+        host TEXT NOT NULL, port INTEGER NOT NULL, user TEXT NOT NULL, times INTEGER NOT NULL,
+        locked_until INTEGER, mark INTEGER NOT NULL, PRIMARY KEY (host, port, user)
+    ) STRICT;
+    CREATE TABLE maintained (camera TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT;
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::CameraId;
+    use crate::catalog::{CameraId, Known, KnownNode, NodeKey};
+    use crate::ledger::StateCause;
+    use std::time::{Duration, SystemTime};
 
     #[test]
     fn what_is_kept_is_found_again() {
@@ -246,6 +195,87 @@ mod tests {
             Store::open(&folder.0),
             Err(Error::Newer { found: 99, .. })
         ));
+    }
+
+    #[test]
+    fn intervals_end_where_the_next_begins_and_a_crash_ends_them_when_we_were_last_seen() {
+        let folder = Folder::new("intervals");
+        let camera = CameraId::derive("education", "a", 0);
+        let at = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+        let refused = StateCause::offline(crate::ledger::Cause::Refused);
+        {
+            let mut store = Store::open(&folder.0).unwrap();
+            store.begin_life(at(0)).unwrap();
+            let entered = [
+                (camera, StateCause::ONLINE, at(10)),
+                (camera, refused, at(20)),
+            ];
+            store.enter_states(&entered, at(30)).unwrap();
+        }
+        let mut store = Store::open(&folder.0).unwrap();
+        store.begin_life(at(100)).unwrap();
+        store
+            .enter_states(&[(camera, StateCause::ONLINE, at(110))], at(110))
+            .unwrap();
+        let intervals = store.intervals(camera, 10).unwrap();
+        let interval = |state, began, ended| Interval {
+            state,
+            began: at(began),
+            ended,
+        };
+        assert_eq!(
+            intervals,
+            [
+                interval(StateCause::ONLINE, 110, None),
+                interval(refused, 20, Some(at(30))),
+                interval(StateCause::ONLINE, 10, Some(at(20))),
+            ]
+        );
+        assert_eq!(store.prune(at(25)).unwrap(), 1);
+    }
+
+    #[test]
+    fn refused_logins_and_maintenance_are_found_again() {
+        let folder = Folder::new("refused");
+        let mut store = Store::open(&folder.0).unwrap();
+        let camera = CameraId::derive("education", "a", 0);
+        let login = RefusedLogin {
+            host: "10.0.0.1".into(),
+            port: 554,
+            user: "admin".into(),
+            times: 3,
+            locked_until: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(900)),
+            mark: 65_535,
+        };
+        store
+            .keep_refused_logins(std::slice::from_ref(&login))
+            .unwrap();
+        store
+            .set_maintained(camera, true, SystemTime::UNIX_EPOCH)
+            .unwrap();
+        assert_eq!(store.refused_logins().unwrap(), [login]);
+        assert_eq!(store.maintained().unwrap(), [camera].into());
+        store.keep_refused_logins(&[]).unwrap();
+        store
+            .set_maintained(camera, false, SystemTime::UNIX_EPOCH)
+            .unwrap();
+        assert_eq!(store.refused_logins().unwrap(), []);
+        assert!(store.maintained().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_store_of_the_first_version_is_taken_over() {
+        let folder = Folder::new("old");
+        create_dir_all(&folder.0).unwrap();
+        let connection = Connection::open(folder.0.join("huiju.db")).unwrap();
+        connection
+            .execute_batch(&format!(
+                "BEGIN; {IDENTITIES} PRAGMA user_version = 1; COMMIT;"
+            ))
+            .unwrap();
+        drop(connection);
+        let store = Store::open(&folder.0).unwrap();
+        assert!(store.refused_logins().unwrap().is_empty());
     }
 
     /// A folder of the test's own, removed at its end.
