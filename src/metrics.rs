@@ -3,9 +3,13 @@
 //! Label sets are closed: configured departments and platforms, legal states and causes. There is no
 //! camera, session or address among them.
 
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::ledger::StateCause;
@@ -34,11 +38,15 @@ pub struct Metrics {
     pub api_requests: IntCounterVec,
     pub inventory_rows_rejected: IntGauge,
     pub rtp_ports_free: IntGauge,
+    pub probe_lag: Gauge,
+    pub limit: GaugeVec,
+    pub config_last_reload_successful: IntGauge,
+    pub config_last_reload_success_timestamp: Gauge,
     build_info: GaugeVec,
 }
 
 /// Results of a connection to a camera.
-pub const CONNECT_RESULTS: [&str; 12] = [
+pub const CONNECT_RESULTS: [&str; 17] = [
     "ok",
     "dns",
     "refused",
@@ -51,6 +59,11 @@ pub const CONNECT_RESULTS: [&str; 12] = [
     "codec_unsupported",
     "source_limit",
     "not_allowed",
+    "auth_locked",
+    "bandwidth_limit",
+    "session_limit",
+    "redirect_refused",
+    "gateway",
 ];
 
 /// Results of an INVITE.
@@ -84,42 +97,7 @@ impl Metrics {
     /// A family is registered twice, or a name is not valid.
     pub fn new(departments: &[String], platforms: &[String]) -> Result<Self, prometheus::Error> {
         let metrics = Self::register()?;
-        for department in departments {
-            for pair in StateCause::legal() {
-                let labels = [department, pair.state().name(), pair.cause().name()];
-                metrics.cameras.with_label_values(&labels).set(0);
-            }
-            metrics.streams.with_label_values(&[department]).set(0);
-            for result in CONNECT_RESULTS {
-                metrics
-                    .source_connects
-                    .with_label_values(&[department, result])
-                    .reset();
-            }
-        }
-        for platform in platforms {
-            metrics
-                .platform_registered
-                .with_label_values(&[platform])
-                .set(0);
-            metrics
-                .platform_keepalive_missed
-                .with_label_values(&[platform])
-                .reset();
-            metrics.invite_first_frame.with_label_values(&[platform]);
-            for result in ["shared", "withheld"] {
-                metrics
-                    .catalogue_cameras
-                    .with_label_values(&[platform, result])
-                    .set(0);
-            }
-            for result in INVITE_RESULTS {
-                metrics
-                    .invites
-                    .with_label_values(&[platform, result])
-                    .reset();
-            }
-        }
+        metrics.follow(departments, platforms);
         metrics
             .bus_frames_dropped
             .with_label_values(&["gb28181"])
@@ -134,6 +112,53 @@ impl Metrics {
             .with_label_values(&[env!("CARGO_PKG_VERSION")])
             .set(1.0);
         Ok(metrics)
+    }
+
+    /// Begins the series of departments and platforms that are new at zero, and ends those of the ones
+    /// that are gone.
+    pub fn follow(&self, departments: &[String], platforms: &[String]) {
+        self.forget_others("department", departments);
+        self.forget_others("platform", platforms);
+        for department in departments {
+            for pair in StateCause::legal() {
+                self.cameras.with_label_values(&[
+                    department,
+                    pair.state().name(),
+                    pair.cause().name(),
+                ]);
+            }
+            self.streams.with_label_values(&[department]);
+            for result in CONNECT_RESULTS {
+                self.source_connects
+                    .with_label_values(&[department, result]);
+            }
+        }
+        for platform in platforms {
+            self.platform_registered.with_label_values(&[platform]);
+            self.platform_keepalive_missed
+                .with_label_values(&[platform]);
+            self.invite_first_frame.with_label_values(&[platform]);
+            for result in ["shared", "withheld"] {
+                self.catalogue_cameras
+                    .with_label_values(&[platform, result]);
+            }
+            for result in INVITE_RESULTS {
+                self.invites.with_label_values(&[platform, result]);
+            }
+        }
+    }
+
+    fn forget_others(&self, label: &str, kept: &[String]) {
+        forget_others(&self.cameras, label, kept);
+        forget_others(&self.streams, label, kept);
+        forget_others(&self.source_connects, label, kept);
+        forget_others(&self.platform_registered, label, kept);
+        forget_others(&self.platform_requests, label, kept);
+        forget_others(&self.platform_keepalive_missed, label, kept);
+        forget_others(&self.catalogue_cameras, label, kept);
+        forget_others(&self.invites, label, kept);
+        forget_others(&self.invite_first_frame, label, kept);
+        forget_others(&self.limit, label, kept);
     }
 
     #[expect(clippy::too_many_lines, reason = "one line a family, all on one page")]
@@ -228,6 +253,23 @@ impl Metrics {
                 "Inventory rows that the last load refused.",
             )?,
             rtp_ports_free: add.gauge("huiju_rtp_ports_free", "RTP port pairs that are free.")?,
+            probe_lag: add.seconds(
+                "huiju_probe_lag_seconds",
+                "How far the probes of idle cameras are behind.",
+            )?,
+            limit: add.info(
+                "huiju_limit",
+                "Limits of departments: streams, bandwidth in bits a second, connects a second.",
+                &["department", "limit"],
+            )?,
+            config_last_reload_successful: add.gauge(
+                "huiju_config_last_reload_successful",
+                "1 when the last load of the configuration was taken over.",
+            )?,
+            config_last_reload_success_timestamp: add.seconds(
+                "huiju_config_last_reload_success_timestamp_seconds",
+                "When the configuration was last taken over, in Unix seconds.",
+            )?,
             build_info: add.info(
                 "huiju_build_info",
                 "1, labelled with the version.",
@@ -243,6 +285,13 @@ impl Metrics {
         self.platform_requests
             .with_label_values(&[platform, direction, method, code])
             .inc();
+    }
+
+    /// Notes when the configuration was taken over.
+    pub fn set_reloaded(&self, at: SystemTime) {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.config_last_reload_success_timestamp
+            .set(since.as_secs_f64());
     }
 
     /// Counts something that had no effect.
@@ -280,13 +329,33 @@ fn code_label(code: Option<u16>) -> &'static str {
     }
 }
 
+/// Ends the series whose `label` is none of `kept`.
+fn forget_others<T: MetricVecBuilder>(family: &MetricVec<T>, label: &str, kept: &[String]) {
+    let series: Vec<_> = family
+        .collect()
+        .into_iter()
+        .flat_map(|mut family| family.take_metric())
+        .collect();
+    for metric in series {
+        let labels: HashMap<&str, &str> = metric
+            .get_label()
+            .iter()
+            .map(|pair| (pair.name(), pair.value()))
+            .collect();
+        if labels
+            .get(label)
+            .is_some_and(|value| !kept.iter().any(|kept| kept == value))
+        {
+            // It was there a moment ago; gone is what it is to be.
+            let _removed = family.remove(&labels);
+        }
+    }
+}
+
 struct Registrar<'a>(&'a Registry);
 
 impl Registrar<'_> {
-    fn add<T: prometheus::core::Collector + Clone + 'static>(
-        &self,
-        family: T,
-    ) -> Result<T, prometheus::Error> {
+    fn add<T: Collector + Clone + 'static>(&self, family: T) -> Result<T, prometheus::Error> {
         self.0.register(Box::new(family.clone()))?;
         Ok(family)
     }
@@ -306,6 +375,10 @@ impl Registrar<'_> {
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
         self.add(IntGauge::new(name, help)?)
+    }
+
+    fn seconds(&self, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
+        self.add(Gauge::new(name, help)?)
     }
 
     fn gauges(

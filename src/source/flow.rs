@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::rtsp::TrackKind;
 use super::status::Observed;
 use crate::bus::Publisher;
+use crate::ledger::Cause;
 use crate::proto::rtp::RawFrame;
 
 /// The frames of one session on their way to the bus.
@@ -18,8 +19,10 @@ pub(super) struct Flow {
     /// Of video: audio alone is no picture.
     pub(super) last_media: Instant,
     pub(super) keys: u64,
-    pub(super) errors: u64,
     pub(super) silence_max: Duration,
+    /// Packets of video since the last key frame, and how many of them were lost or of no use.
+    packets: u64,
+    unusable: u64,
     /// How many frames may overtake another: told by the stream, else assumed and then observed.
     told_depth: Option<usize>,
     order: OrderWatch,
@@ -45,8 +48,9 @@ impl Flow {
             last_key: Instant::now(),
             last_media: Instant::now(),
             keys: 0,
-            errors: 0,
             silence_max: SILENCE_MAX,
+            packets: 0,
+            unusable: 0,
             told_depth: None,
             order: OrderWatch::default(),
         }
@@ -55,6 +59,41 @@ impl Flow {
     /// When media has been silent for too long.
     pub(super) fn silent_at(&self) -> Instant {
         self.last_media + self.silence_max
+    }
+
+    /// Notes a packet.
+    pub(super) fn note_packet(
+        &mut self,
+        now: Instant,
+        is_video: bool,
+        lost: u16,
+        is_unusable: bool,
+    ) {
+        if is_video {
+            self.last_media = now;
+            self.packets += 1 + u64::from(lost);
+            self.unusable += u64::from(lost) + u64::from(is_unusable);
+        }
+    }
+
+    /// Notes a key frame: the interval between two says how long a silence is too long.
+    pub(super) fn note_key_frame(&mut self, now: Instant) {
+        if self.keys > 0 {
+            let gop = now - self.last_key;
+            self.silence_max = (3 * gop).clamp(SILENCE_MIN, SILENCE_MAX);
+        }
+        self.last_key = now;
+        self.keys += 1;
+        (self.packets, self.unusable) = (0, 0);
+    }
+
+    /// Media comes and no key frame: is it damaged, or is there none?
+    pub(super) fn why_no_key_frame(&self) -> Cause {
+        if self.unusable * DAMAGED_PART > self.packets {
+            Cause::BadBitstream
+        } else {
+            Cause::NoKeyFrame
+        }
     }
 
     /// Puts a frame on the bus; `true` for a key frame.
@@ -103,4 +142,8 @@ impl OrderWatch {
 
 /// The longest silence, until the stream's own interval of key frames is known.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// Media silent for three groups of pictures has stalled, but not before this and not after that.
+const SILENCE_MIN: Duration = Duration::from_secs(2);
+/// One packet in fifty of no use, and a key frame of a hundred packets seldom comes whole.
+const DAMAGED_PART: u64 = 50;
 const DEPTH_ASSUMED: usize = 2;

@@ -1,49 +1,189 @@
 //! Logins that cameras refused: counted per host, port and user, over all cameras that share them. Pure.
 //!
 //! Cameras lock an account after a few wrong passwords; a recorder with many channels has one account.
+//! So tries that are under way count too: three at most, less those that were refused.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use crate::catalog::Secret;
 
 /// Whose password it is.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Account {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) user: String,
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Account {
+    /// The camera's host, as its record names it.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The user.
+    pub user: String,
 }
 
-/// The accounts whose password was refused and not accepted since.
-#[derive(Debug, Default)]
-pub(super) struct Logins(HashMap<Account, Refused>);
+/// An account whose password was refused: what survives a restart.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    /// The account.
+    pub account: Account,
+    /// How often since it was accepted.
+    pub times: u32,
+    /// Until when it must not be tried.
+    pub locked_until: Option<SystemTime>,
+    /// Tells whether the password was changed; 16 bits, so that it does not tell the password.
+    pub mark: u16,
+}
 
+/// Whether an account may be tried.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    /// It may, and the try is counted until it ends.
+    Go,
+    /// Others try it: ask again when one of them ends.
+    Wait,
+    /// Not before that.
+    Locked(Instant),
+}
+
+/// The accounts whose password was refused and not accepted since, and those that are being tried.
 #[derive(Debug, Default)]
+pub(super) struct Logins {
+    refused: HashMap<Account, Refused>,
+    trying: HashMap<Account, u32>,
+}
+
+#[derive(Debug)]
 struct Refused {
     times: u32,
     locked_until: Option<Instant>,
+    mark: u16,
 }
 
 impl Logins {
-    /// Until when the account must not be tried.
-    pub(super) fn locked_until(&self, account: &Account, now: Instant) -> Option<Instant> {
-        self.0
-            .get(account)?
-            .locked_until
-            .filter(|until| *until > now)
+    /// What was refused before the start. A clock that was set back locks nothing for longer than a
+    /// lock is.
+    pub(super) fn new(refusals: Vec<Refusal>, (now, wall): (Instant, SystemTime)) -> Self {
+        let refused = refusals.into_iter().map(|refusal| {
+            let Refusal {
+                account,
+                times,
+                locked_until,
+                mark,
+            } = refusal;
+            let left = locked_until.and_then(|until| until.duration_since(wall).ok());
+            let locked_until = left.map(|left| now + left.min(LOCKED));
+            (
+                account,
+                Refused {
+                    times,
+                    locked_until,
+                    mark,
+                },
+            )
+        });
+        Self {
+            refused: refused.collect(),
+            trying: HashMap::new(),
+        }
+    }
+
+    /// All accounts that were refused, for the store.
+    pub(super) fn refusals(&self, (now, wall): (Instant, SystemTime)) -> Vec<Refusal> {
+        let mut all: Vec<_> = self
+            .refused
+            .iter()
+            .map(|(account, refused)| Refusal {
+                account: account.clone(),
+                times: refused.times,
+                locked_until: refused
+                    .locked_until
+                    .map(|until| wall + until.saturating_duration_since(now)),
+                mark: refused.mark,
+            })
+            .collect();
+        all.sort_by(|a, b| a.account.cmp(&b.account));
+        all
+    }
+
+    /// Asks for a try; [`Verdict::Go`] is followed by [`Self::end`].
+    pub(super) fn begin(&mut self, account: &Account, mark: u16, now: Instant) -> Verdict {
+        if let Some(until) = self.locked_until(account, mark, now) {
+            return Verdict::Locked(until);
+        }
+        // A lock that has ended, or a new password, gives one try and not three.
+        let refused = self.refused.get(account);
+        let left = match refused {
+            Some(refused) if refused.mark == mark => TIMES_MAX.saturating_sub(refused.times).max(1),
+            Some(_) | None => TIMES_MAX,
+        };
+        let trying = self.trying.entry(account.clone()).or_default();
+        if *trying >= left {
+            return Verdict::Wait;
+        }
+        *trying += 1;
+        Verdict::Go
+    }
+
+    /// Ends a try, whatever came of it.
+    pub(super) fn end(&mut self, account: &Account) {
+        if let Some(trying) = self.trying.get_mut(account) {
+            *trying = trying.saturating_sub(1);
+            if *trying == 0 {
+                self.trying.remove(account);
+            }
+        }
+    }
+
+    /// Until when this password of the account must not be tried.
+    pub(super) fn locked_until(
+        &self,
+        account: &Account,
+        mark: u16,
+        now: Instant,
+    ) -> Option<Instant> {
+        let refused = self
+            .refused
+            .get(account)
+            .filter(|refused| refused.mark == mark)?;
+        refused.locked_until.filter(|until| *until > now)
     }
 
     /// Notes a refusal; returns until when the account is locked, from the third on.
-    pub(super) fn handle_refused(&mut self, account: &Account, now: Instant) -> Option<Instant> {
-        let refused = self.0.entry(account.clone()).or_default();
+    pub(super) fn handle_refused(
+        &mut self,
+        account: &Account,
+        mark: u16,
+        now: Instant,
+    ) -> Option<Instant> {
+        let fresh = || Refused {
+            times: 0,
+            locked_until: None,
+            mark,
+        };
+        let refused = self.refused.entry(account.clone()).or_insert_with(fresh);
+        if refused.mark != mark {
+            *refused = fresh();
+        }
         refused.times = refused.times.saturating_add(1);
         refused.locked_until = (refused.times >= TIMES_MAX).then(|| now + LOCKED);
         refused.locked_until
     }
 
-    /// Notes that the password was accepted.
-    pub(super) fn handle_accepted(&mut self, account: &Account) {
-        self.0.remove(account);
+    /// Notes that the password was accepted; `true` where it had been refused before.
+    pub(super) fn handle_accepted(&mut self, account: &Account) -> bool {
+        self.refused.remove(account).is_some()
     }
+}
+
+/// A mark of a password.
+pub(super) fn mark(account: &Account, password: &Secret) -> u16 {
+    let mut hash = Sha256::new();
+    for part in [&account.host, &account.user, password.expose()] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let hash = hash.finalize();
+    u16::from_be_bytes([hash[0], hash[1]])
 }
 
 const TIMES_MAX: u32 = 3;
@@ -57,27 +197,88 @@ mod tests {
     fn the_third_refusal_locks_for_all_that_share_the_account() {
         let (mut logins, now) = (Logins::default(), start());
         let account = account("admin");
-        assert_eq!(logins.handle_refused(&account, now), None);
-        assert_eq!(logins.handle_refused(&account, now), None);
-        let until = logins.handle_refused(&account, now).unwrap();
+        assert_eq!(logins.handle_refused(&account, 1, now), None);
+        assert_eq!(logins.handle_refused(&account, 1, now), None);
+        let until = logins.handle_refused(&account, 1, now).unwrap();
         assert_eq!(until, now + LOCKED);
-        assert_eq!(logins.locked_until(&account, now), Some(until));
-        assert_eq!(logins.locked_until(&self::account("viewer"), now), None);
-        assert_eq!(logins.locked_until(&account, until), None);
+        assert_eq!(logins.begin(&account, 1, now), Verdict::Locked(until));
+        assert_eq!(logins.begin(&self::account("viewer"), 1, now), Verdict::Go);
+        assert_eq!(
+            logins.begin(&account, 2, now),
+            Verdict::Go,
+            "a new password"
+        );
+        logins.end(&account);
+        assert_eq!(logins.begin(&account, 1, until), Verdict::Go);
+        assert_eq!(
+            logins.begin(&account, 1, until),
+            Verdict::Wait,
+            "one at a time"
+        );
         assert!(
-            logins.handle_refused(&account, until).is_some(),
+            logins.handle_refused(&account, 1, until).is_some(),
             "a fourth locks again"
         );
+    }
+
+    #[test]
+    fn tries_under_way_count_as_if_they_were_refused() {
+        let (mut logins, now) = (Logins::default(), start());
+        let account = account("admin");
+        for _ in 0..3 {
+            assert_eq!(logins.begin(&account, 1, now), Verdict::Go);
+        }
+        assert_eq!(logins.begin(&account, 1, now), Verdict::Wait);
+        logins.handle_refused(&account, 1, now);
+        logins.end(&account);
+        assert_eq!(
+            logins.begin(&account, 1, now),
+            Verdict::Wait,
+            "two are left, two are out"
+        );
+        logins.end(&account);
+        assert_eq!(logins.begin(&account, 1, now), Verdict::Go);
     }
 
     #[test]
     fn an_accepted_password_starts_the_count_anew() {
         let (mut logins, now) = (Logins::default(), start());
         let account = account("admin");
-        logins.handle_refused(&account, now);
-        logins.handle_refused(&account, now);
-        logins.handle_accepted(&account);
-        assert_eq!(logins.handle_refused(&account, now), None);
+        logins.handle_refused(&account, 1, now);
+        logins.handle_refused(&account, 1, now);
+        assert!(logins.handle_accepted(&account));
+        assert!(!logins.handle_accepted(&account));
+        assert_eq!(logins.handle_refused(&account, 1, now), None);
+    }
+
+    #[test]
+    fn locks_survive_a_restart_and_a_clock_that_is_set() {
+        let (mut logins, now, wall) = (
+            Logins::default(),
+            start(),
+            SystemTime::UNIX_EPOCH + 9 * LOCKED,
+        );
+        let account = account("admin");
+        for _ in 0..3 {
+            logins.handle_refused(&account, 7, now);
+        }
+        let kept = logins.refusals((now, wall));
+        let later = |wall| Logins::new(kept.clone(), (now, wall)).begin(&account, 7, now);
+        assert_eq!(later(wall), Verdict::Locked(now + LOCKED));
+        assert_eq!(
+            later(wall + LOCKED / 3),
+            Verdict::Locked(now + LOCKED - LOCKED / 3)
+        );
+        assert_eq!(later(wall - 5 * LOCKED), Verdict::Locked(now + LOCKED));
+        assert_eq!(later(wall + LOCKED), Verdict::Go);
+    }
+
+    #[test]
+    fn a_mark_tells_passwords_apart() {
+        let account = account("admin");
+        let of = |password| mark(&account, &Secret::new(password));
+        assert_ne!(of("one"), of("another"));
+        assert_eq!(of("one"), of("one"));
     }
 
     fn account(user: &str) -> Account {

@@ -1,17 +1,28 @@
 //! Cameras in: each is pulled once, whatever the number of viewers.
 //!
 //! [`Sources`] hands out leases; a leased camera has one task (`pull`) that keeps its stream on the
-//! bus alive and tells its state. What a camera's failure does stays with that camera.
+//! bus alive and tells its state; the others are probed (`prober`). Every handshake goes through the
+//! `gate`. What a camera's failure does stays with that camera.
 
 mod backoff;
+mod entry;
 mod flow;
+mod gate;
 mod logins;
+mod opening;
+mod pace;
+mod places;
+mod prober;
 mod pull;
+mod quota;
+mod recorder;
 mod resolve;
 mod rtsp;
+mod schedule;
 mod sources;
 mod status;
 
 pub use backoff::Backoff;
-pub use sources::{Lease, Settings, Sources};
-pub use status::{Observed, Status};
+pub use logins::{Account, Refusal};
+pub use sources::{Beginning, Lease, Settings, Sources};
+pub use status::{Change, Evidence, Observed, Status};

@@ -1,54 +1,58 @@
 //! The task that pulls one camera while it is wanted: connect, publish, wait, connect again.
 
-use std::sync::{Arc, PoisonError};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tracing::{Instrument, debug, info, info_span, warn};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use super::flow::{Flow, SILENCE_MAX};
-use super::logins::Account;
-use super::resolve::resolve;
-use super::rtsp::{Failure, Received, RtspSession};
-use super::sources::{Entry, Shared, wall_clock};
+use super::entry::{Entry, Target};
+use super::flow::Flow;
+use super::opening::{Opened, open};
+use super::places::Place;
+use super::rtsp::{Failure, Received};
+use super::sources::{Shared, wall_clock};
+use super::status::{Change, Evidence, Status};
 use crate::ledger::{Cause, State, StateCause};
 use crate::proto::rtp::RawFrame;
 
 /// Pulls the camera until nobody wants it any more, or the gateway stops.
 pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
-    let camera = &entry.camera;
-    let span = info_span!("camera", id = %camera.id, department = %camera.record.department);
+    let span = info_span!("camera", id = %entry.id);
     let cancelled = shared.tasks.cancelled();
-    let _running = Running(entry.clone());
+    let _ended = Ended(entry.clone());
+    let pull = Pull {
+        shared: &shared,
+        entry: &entry,
+    };
+    let until_unwanted = async {
+        // A panic is this camera's alone, and the camera is pulled again.
+        while AssertUnwindSafe(pull.run()).catch_unwind().await.is_err() {
+            error!("its task died");
+            pull.fail(
+                StateCause::offline(Cause::Gateway),
+                "its task died".to_owned(),
+            );
+            sleep(PANIC_PAUSE).await;
+        }
+    };
     async {
-        shared
-            .metrics
-            .streams
-            .with_label_values(&[&entry.department.id])
-            .inc();
-        let pull = Pull {
-            shared: &shared,
-            entry: &entry,
-        };
         tokio::select! {
             () = cancelled.cancelled() => pull.release().await,
-            () = pull.run() => {}
+            () = until_unwanted => {}
         }
-        shared
-            .metrics
-            .streams
-            .with_label_values(&[&entry.department.id])
-            .dec();
     }
     .instrument(span)
     .await;
 }
 
-/// A task that ends by a panic has ended too.
-struct Running(Arc<Entry>);
+/// A task that is dropped has ended too.
+struct Ended(Arc<Entry>);
 
-impl Drop for Running {
+impl Drop for Ended {
     fn drop(&mut self) {
         self.0.end();
     }
@@ -61,11 +65,23 @@ struct Pull<'a> {
 
 impl Pull<'_> {
     async fn run(&self) {
+        let mut targets = self.entry.target.subscribe();
         let mut last_media = None;
         loop {
+            let target = targets.borrow_and_update().clone();
+            let Some(target) = target else {
+                info!("gone or out of service: released");
+                self.release().await;
+                if self.entry.try_end() {
+                    return;
+                }
+                continue;
+            };
+            let _counted = Counted::new(self.shared, &target.department.id);
+            let linger = self.shared.settings().linger;
             let failure = tokio::select! {
-                failure = self.session(&mut last_media) => failure,
-                () = unwanted(self.entry, self.shared.settings.linger) => {
+                failure = self.session(&target, &mut last_media) => failure,
+                () = unwanted(self.entry, linger) => {
                     self.release().await;
                     if self.entry.try_end() {
                         info!("nobody looks: released");
@@ -73,17 +89,26 @@ impl Pull<'_> {
                     }
                     continue;
                 }
+                () = changed(&mut targets, &target, self.entry) => {
+                    info!("what is known of it has changed: asked again");
+                    self.start_anew().await;
+                    continue;
+                }
             };
             // A camera with one slot refuses us while it believes that we are there.
             self.tear_down().await;
-            if !self.wait(failure).await && self.entry.try_end() {
+            if !self.wait(failure, &target, &mut targets).await && self.entry.try_end() {
                 return;
             }
         }
     }
 
     /// One session, from the handshake to its end.
-    async fn session(&self, last_media: &mut Option<Instant>) -> Failure {
+    async fn session(&self, target: &Target, last_media: &mut Option<Instant>) -> Failure {
+        let tried_at = self.entry.inner().tried_at;
+        if let Some(tried_at) = tried_at {
+            sleep_until(tried_at + TRY_PAUSE).await;
+        }
         if !matches!(
             self.entry.status.borrow().state.state(),
             State::Online | State::Degraded
@@ -93,13 +118,18 @@ impl Pull<'_> {
         // Whoever asked before this try is served by it.
         let _asked = self.entry.wanted.notified().now_or_never();
         let started = Instant::now();
-        let mut session = match self.open().await {
-            Ok(session) => session,
+        let Opened {
+            mut session,
+            running,
+            ..
+        } = match Box::pin(open(self.shared, self.entry, target)).await {
+            Ok(opened) => opened,
             Err(failure) => return failure,
         };
         let pause = last_media.map_or(Duration::ZERO, |last: Instant| last.elapsed());
         let publisher = self.entry.stream.publish(pause);
         let mut flow = Flow::new(publisher, session.kinds(), started);
+        let mut present = None;
         // One timer for the whole session, looked at when it fires: packets only move its due time.
         let silence = sleep_until(flow.silent_at());
         tokio::pin!(silence);
@@ -109,7 +139,15 @@ impl Pull<'_> {
             tokio::select! {
                 biased;
                 received = session.receive(&mut sink) => match received {
-                    Ok(received) => self.handle_received(&received, keys, &mut flow),
+                    Ok(received) => {
+                        self.handle_received(&received, keys, &mut flow, target);
+                        if let Received::Packet { bytes, .. } = received {
+                            running.count(bytes);
+                        }
+                        if flow.keys > 0 {
+                            present.get_or_insert_with(|| Present::new(self.shared, self.entry));
+                        }
+                    }
                     Err(failure) => return Failure { had_media: flow.keys > 0, ..failure },
                 },
                 () = &mut silence => match flow.silent_at() {
@@ -121,57 +159,7 @@ impl Pull<'_> {
         }
     }
 
-    async fn open(&self) -> Result<RtspSession, Failure> {
-        let Entry {
-            camera,
-            department,
-            nvr,
-            ..
-        } = self.entry;
-        let address = resolve(&camera.record.location, department).await;
-        let address = address.map_err(|cause| Failure::new(cause, "the address cannot be used"))?;
-        self.check_login()?;
-        // Both are never closed; the wait for them is not the camera's.
-        let _nvr = nvr.handshakes.acquire().await;
-        let _all = self.shared.handshakes.acquire().await;
-        let opened = timeout(
-            HANDSHAKE_TIME,
-            RtspSession::open(camera, address, nvr.group.clone()),
-        )
-        .await;
-        opened.unwrap_or_else(|_| {
-            Err(Failure::new(
-                Cause::Timeout,
-                format!("no handshake in {HANDSHAKE_TIME:?}"),
-            ))
-        })
-    }
-
-    /// An account that refused its password is not tried before its time, by whichever camera.
-    fn check_login(&self) -> Result<(), Failure> {
-        let now = Instant::now().into_std();
-        let Some(until) = self
-            .account()
-            .and_then(|a| self.shared.logins().locked_until(&a, now))
-        else {
-            return Ok(());
-        };
-        let detail = format!("the account is left alone for {:?}", until - now);
-        Err(Failure::new(Cause::AuthLocked, detail))
-    }
-
-    fn account(&self) -> Option<Account> {
-        let record = &self.entry.camera.record;
-        let (user, _) = record.login.as_ref()?;
-        let (host, port) = (record.location.host.clone(), record.location.port);
-        Some(Account {
-            host,
-            port,
-            user: user.clone(),
-        })
-    }
-
-    fn handle_received(&self, received: &Received, keys: u32, flow: &mut Flow) {
+    fn handle_received(&self, received: &Received, keys: u32, flow: &mut Flow, target: &Target) {
         let now = Instant::now();
         if let Received::Packet {
             is_video,
@@ -180,63 +168,54 @@ impl Pull<'_> {
             outcome,
         } = received
         {
-            self.shared.metrics.source_bytes.inc_by(*bytes as u64);
-            self.shared
-                .metrics
-                .source_packets_lost
-                .inc_by(u64::from(*lost));
-            if *is_video {
-                flow.last_media = now;
-            }
+            let metrics = &self.shared.metrics;
+            metrics.source_bytes.inc_by(*bytes as u64);
+            metrics.source_packets_lost.inc_by(u64::from(*lost));
+            flow.note_packet(now, *is_video, *lost, outcome.is_err());
             if let Err(error) = outcome {
-                flow.errors += 1;
-                debug!(%error, count = flow.errors, "packet not used");
+                debug!(%error, "packet not used");
             }
         }
         if keys > 0 {
-            self.handle_key_frame(now, flow);
-        } else if now > flow.last_key + self.shared.settings.key_frame_within {
-            self.set_state(StateCause::degraded(Cause::NoKeyFrame));
+            self.handle_key_frame(now, flow, target);
+        } else if now > flow.last_key + self.shared.settings().key_frame_within {
+            self.set_state(StateCause::degraded(flow.why_no_key_frame()));
         }
     }
 
-    fn handle_key_frame(&self, now: Instant, flow: &mut Flow) {
-        let gop = now - flow.last_key;
-        flow.last_key = now;
-        if flow.keys > 0 {
-            flow.silence_max = (3 * gop).clamp(SILENCE_MIN, SILENCE_MAX);
-        }
+    fn handle_key_frame(&self, now: Instant, flow: &mut Flow, target: &Target) {
         if flow.keys == 0 {
             let took = now - flow.started;
             self.shared.metrics.stream_start.observe(took.as_secs_f64());
-            self.count_connect("ok");
-            info!(
-                codec = flow.observed.video.map(|codec| codec.name()),
-                ?took,
-                "stream is up"
-            );
+            self.count_connect(&target.department.id, "ok");
+            let codec = flow.observed.video.map(|codec| codec.name());
+            info!(codec, ?took, "stream is up");
         }
-        if flow.keys == 0
-            && let Some(account) = self.account()
-        {
-            self.shared.logins().handle_accepted(&account);
-        }
-        flow.keys += 1;
-        lock_backoff(self.entry).handle_media(now.into_std());
-        let observed = flow.observed;
+        flow.note_key_frame(now);
+        self.entry.inner().backoff.handle_media(now.into_std());
+        let (observed, at) = (flow.observed, wall_clock());
         self.entry.status.send_if_modified(|status| {
-            let changed = status.observed != observed;
+            let changed = status.observed != observed || !status.is_live;
             status.observed = observed;
+            status.is_live = true;
+            status.last_key_frame = Some(at);
+            status.next_try = None;
             changed
         });
         self.set_state(StateCause::ONLINE);
     }
 
     /// Notes a failure and waits before the next try; `false` when nobody wants the camera any more.
-    async fn wait(&self, failure: Failure) -> bool {
+    async fn wait(
+        &self,
+        failure: Failure,
+        target: &Target,
+        targets: &mut watch::Receiver<Option<Arc<Target>>>,
+    ) -> bool {
         let now = Instant::now();
-        let (cause, until) = self.judge(&failure, now);
+        let until = self.judge(&failure, target, now);
         let wait = until - now;
+        let cause = failure.cause;
         warn!(
             cause = cause.name(),
             detail = failure.detail,
@@ -245,72 +224,83 @@ impl Pull<'_> {
         );
         if failure.had_media {
             // Off line only when the next try fails too.
+            self.note_failure(cause, failure.detail);
             self.set_state(StateCause::degraded(Cause::Stalled));
         } else {
-            self.fail(cause);
+            self.fail(failure.state(), failure.detail);
         }
-        let earliest = until.min(now + WANTED_PAUSE);
+        let next_try = wall_clock() + wait;
+        self.entry.status.send_if_modified(|status| {
+            status.next_try = Some(next_try);
+            false
+        });
+        let may_hurry = !matches!(cause, Cause::AuthLocked | Cause::AuthFailed);
         tokio::select! {
             () = sleep_until(until) => true,
-            () = unwanted(self.entry, self.shared.settings.linger) => false,
-            // Somebody new wants the camera: it is tried at once, but not more often than this,
-            // and never with a password that was refused.
-            () = self.entry.wanted.notified(), if cause != Cause::AuthLocked => {
-                sleep_until(earliest).await;
+            () = unwanted(self.entry, self.shared.settings().linger) => false,
+            () = changed(targets, target, self.entry) => {
+                self.start_anew().await;
                 true
             }
+            // Somebody new wants the camera, or its neighbours are back: it is tried at once, though never
+            // with a password that was refused.
+            () = self.entry.wanted.notified(), if cause != Cause::AuthLocked => true,
+            () = self.entry.woken.notified(), if may_hurry => true,
         }
     }
 
-    /// What a failure means, and when to try again.
-    fn judge(&self, failure: &Failure, now: Instant) -> (Cause, Instant) {
+    /// When to try again after a failure.
+    fn judge(&self, failure: &Failure, target: &Target, now: Instant) -> Instant {
+        let mut inner = self.entry.inner();
         if failure.is_ssrc_change && failure.had_media {
-            lock_backoff(self.entry).handle_restart();
-            return (failure.cause, now);
+            inner.backoff.handle_restart();
+            return now;
         }
-        let jitter = rand::random::<f64>();
-        let wait = lock_backoff(self.entry).handle_failure(now.into_std(), jitter);
-        let account = self.account();
-        let mut logins = self.shared.logins();
-        match (failure.cause, account) {
-            (Cause::AuthFailed, Some(account)) => {
-                self.count_connect(failure.cause.name());
-                match logins.handle_refused(&account, now.into_std()) {
-                    Some(until) => (Cause::AuthLocked, until.into()),
-                    None => (Cause::AuthFailed, now + wait),
-                }
-            }
-            (Cause::AuthLocked, Some(account)) => {
-                let until = logins.locked_until(&account, now.into_std());
-                (
-                    Cause::AuthLocked,
-                    until.map_or(now + wait, Instant::from_std),
-                )
-            }
+        let wait = inner.backoff.handle_failure(now.into_std(), rand::random());
+        drop(inner);
+        if failure.cause != Cause::AuthLocked || failure.is_refusal {
+            self.count_connect(&target.department.id, failure.cause.name());
+        }
+        match failure.locked_until {
+            Some(until) => until.max(now),
             // A camera that wants a password and has none is asked as seldom as one that refuses it.
-            (Cause::AuthFailed, None) => {
-                self.count_connect(failure.cause.name());
-                (Cause::AuthFailed, now + NO_LOGIN_WAIT)
+            None if failure.cause == Cause::AuthFailed && target.account().is_none() => {
+                now + NO_LOGIN_WAIT
             }
-            (cause, _) => {
-                self.count_connect(cause.name());
-                (cause, now + wait)
-            }
+            None => now + wait,
         }
+    }
+
+    /// What was learned of the camera before is no reason to wait now.
+    async fn start_anew(&self) {
+        self.tear_down().await;
+        let mut inner = self.entry.inner();
+        inner.backoff = super::Backoff::default();
+        inner.tried_at = None;
     }
 
     /// Ends the session for good.
     async fn release(&self) {
-        let state = self.entry.status.borrow().state.state();
-        if matches!(state, State::Connecting) {
-            self.set_state(StateCause::UNKNOWN);
+        let is_verified = self.entry.status.borrow().verified;
+        if self.entry.status.borrow().state.state() == State::Connecting {
+            // Whoever gave up before the verdict learned nothing.
+            let last = self.entry.status.borrow().last_failure.clone();
+            let state = match (is_verified, last) {
+                (Some(true), _) => StateCause::ONLINE,
+                (Some(false), Some(failure)) => StateCause::offline(failure.cause),
+                _ => StateCause::UNKNOWN,
+            };
+            self.set_state(state);
         }
         self.tear_down().await;
     }
 
     /// Waits for the TEARDOWNs of this recorder, so that the camera does not count us twice.
     async fn tear_down(&self) {
-        match timeout(TEARDOWN_TIME, self.entry.nvr.group.await_teardown()).await {
+        let Some(recorder) = self.entry.inner().recorder.clone() else {
+            return;
+        };
+        match timeout(TEARDOWN_TIME, recorder.group.await_teardown()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => debug!(%error, "TEARDOWN was not answered well"),
             Err(_) => debug!("TEARDOWN was not answered in time"),
@@ -318,37 +308,115 @@ impl Pull<'_> {
     }
 
     fn set_state(&self, state: StateCause) {
-        self.entry.status.send_if_modified(|status| {
+        self.change(state, |status| {
+            let is_verdict = matches!(state.state(), State::Online | State::Degraded);
             if state.state() == State::Online {
                 status.verified = Some(true);
             }
-            let changed = status.state != state;
-            if changed {
-                status.state = state;
-                status.since = wall_clock();
-            }
-            changed
+            status.verdicts += u64::from(is_verdict);
         });
     }
 
-    fn fail(&self, cause: Cause) {
+    fn fail(&self, state: StateCause, detail: String) {
+        self.entry.inner().was_down = true;
+        self.note_failure(state.cause(), detail);
+        self.change(state, |_| {});
         self.entry.status.send_modify(|status| {
-            let state = StateCause::offline(cause);
-            if status.state != state {
-                status.since = wall_clock();
+            if state.state() == State::Offline {
+                status.verified = Some(false);
             }
-            status.state = state;
-            status.verified = Some(false);
+            status.verdicts += 1;
             status.failures += 1;
         });
     }
 
-    fn count_connect(&self, result: &str) {
-        self.shared
-            .metrics
-            .source_connects
-            .with_label_values(&[&self.entry.department.id, result])
-            .inc();
+    fn note_failure(&self, cause: Cause, detail: String) {
+        let at = wall_clock();
+        self.entry.status.send_if_modified(|status| {
+            status.is_live = false;
+            status.last_failure = Some(Evidence { cause, detail, at });
+            false
+        });
+    }
+
+    /// Enters a state, and tells whoever follows.
+    fn change(&self, state: StateCause, also: impl FnOnce(&mut Status)) {
+        let at = wall_clock();
+        let is_new = self.entry.status.send_if_modified(|status| {
+            let is_new = status.state != state;
+            if is_new {
+                status.state = state;
+                status.since = at;
+                also(status);
+            }
+            is_new
+        });
+        if is_new {
+            self.shared.tell(Change {
+                camera: self.entry.id,
+                state,
+                at,
+            });
+        }
+    }
+
+    fn count_connect(&self, department: &str, result: &str) {
+        let counter = &self.shared.metrics.source_connects;
+        counter.with_label_values(&[department, result]).inc();
+    }
+}
+
+/// Counts a camera that is being pulled.
+struct Counted(prometheus::IntGauge);
+
+impl Counted {
+    fn new(shared: &Shared, department: &str) -> Self {
+        let gauge = shared.metrics.streams.with_label_values(&[department]);
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// A camera that gives media, among those of its recorder and subnet.
+struct Present<'a> {
+    shared: &'a Shared,
+    entry: &'a Entry,
+    places: Vec<Place>,
+}
+
+impl<'a> Present<'a> {
+    /// Enters the camera's places; where it is the first there after a failure, it wakes the others.
+    fn new(shared: &'a Shared, entry: &'a Entry) -> Self {
+        let places = entry.inner().places.clone();
+        let was_down = std::mem::take(&mut entry.inner().was_down);
+        for place in &places {
+            let is_first = shared.places().enter(place);
+            if is_first && was_down {
+                shared.wake(place, entry.id);
+            }
+        }
+        Self {
+            shared,
+            entry,
+            places,
+        }
+    }
+}
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        for place in &self.places {
+            self.shared.places().leave(place);
+        }
+        self.entry
+            .status
+            .send_if_modified(|status| std::mem::take(&mut status.is_live));
     }
 }
 
@@ -366,15 +434,18 @@ fn silent(flow: &Flow) -> Failure {
     }
 }
 
-/// Resolves once nobody wanted the camera for `linger`.
+/// Resolves once nobody wanted the camera: after the last viewer for `linger`, after a probe at once.
 async fn unwanted(entry: &Entry, linger: Duration) {
     let mut leases = entry.leases.subscribe();
+    let mut had_viewers = false;
     loop {
         while entry.is_wanted() {
+            had_viewers |= leases.borrow_and_update().viewers > 0 || entry.is_always();
             if leases.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
         }
+        let linger = if had_viewers { linger } else { Duration::ZERO };
         tokio::select! {
             () = sleep(linger) => return,
             _ = leases.changed() => {}
@@ -382,14 +453,26 @@ async fn unwanted(entry: &Entry, linger: Duration) {
     }
 }
 
-fn lock_backoff(entry: &Entry) -> std::sync::MutexGuard<'_, super::Backoff> {
-    entry.backoff.lock().unwrap_or_else(PoisonError::into_inner)
+/// Resolves once the camera is gone, or its session would not be opened so any more.
+async fn changed(
+    targets: &mut watch::Receiver<Option<Arc<Target>>>,
+    current: &Target,
+    entry: &Entry,
+) {
+    loop {
+        if targets.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        let address = entry.inner().address;
+        let new = targets.borrow_and_update().clone();
+        if !new.is_some_and(|new| current.serves(&new, address)) {
+            return;
+        }
+    }
 }
 
-const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
 const TEARDOWN_TIME: Duration = Duration::from_secs(5);
-/// Media silent for three groups of pictures has stalled, but not before this and not after that.
-const SILENCE_MIN: Duration = Duration::from_secs(2);
-/// A camera that failed is not tried again sooner, however many want it.
-const WANTED_PAUSE: Duration = Duration::from_secs(1);
+/// A camera is not tried again sooner, however many want it.
+const TRY_PAUSE: Duration = Duration::from_secs(1);
 const NO_LOGIN_WAIT: Duration = Duration::from_secs(900);
+const PANIC_PAUSE: Duration = Duration::from_secs(5);

@@ -1,74 +1,89 @@
 //! Finds a camera's address, and holds it to its department's networks and ports.
 //!
-//! A camera is an untrusted server: the address that was checked is the one that is connected to.
+//! A camera is an untrusted server: the address that was checked is the one that is connected to, and
+//! it is never one of the gateway itself or of a platform's signalling.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::lookup_host;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::catalog::{Department, Location};
 use crate::ledger::Cause;
 
-/// Resolves `location` to an address inside the department's networks.
-///
-/// # Errors
-///
-/// The name does not resolve, or no address of it is allowed.
-pub(super) async fn resolve(location: &Location, department: &Department) -> Result<IpAddr, Cause> {
-    if !department.ports.contains(&location.port) {
-        return Err(Cause::NotAllowed);
+/// Looks names up, so many at once: a slow name server must not take all threads that block.
+#[derive(Debug)]
+pub(super) struct Resolver(Semaphore);
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self(Semaphore::new(LOOKUPS_MAX))
     }
-    let found = match location.host.parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, location.port)],
-        Err(_) => match timeout(
-            LOOKUP_TIME,
-            lookup_host((location.host.as_str(), location.port)),
-        )
-        .await
-        {
-            Ok(Ok(found)) => found.take(ADDRESSES_MAX).collect(),
-            Ok(Err(_)) | Err(_) => return Err(Cause::Dns),
-        },
-    };
-    if found.is_empty() {
-        return Err(Cause::Dns);
-    }
-    let allowed = found
-        .iter()
-        .map(|address| address.ip())
-        .find(|ip| is_allowed(*ip, department));
-    allowed.ok_or(Cause::NotAllowed)
 }
 
-/// Whether a camera of the department may be there. A department without networks is held to private
-/// addresses; loopback only where a network names it.
-fn is_allowed(address: IpAddr, department: &Department) -> bool {
+impl Resolver {
+    /// Resolves `location` to an address inside the department's networks.
+    ///
+    /// # Errors
+    ///
+    /// The name does not resolve, or no address of it is allowed.
+    pub(super) async fn resolve(
+        &self,
+        location: &Location,
+        department: &Department,
+        forbidden: &[SocketAddr],
+    ) -> Result<IpAddr, Cause> {
+        if !department.ports.contains(&location.port) {
+            return Err(Cause::NotAllowed);
+        }
+        let found = match location.host.parse::<IpAddr>() {
+            Ok(address) => vec![address],
+            Err(_) => self.look_up(&location.host, location.port).await?,
+        };
+        let allowed = found.into_iter().find(|address| {
+            department.allows(*address) && !is_forbidden(forbidden, *address, location.port)
+        });
+        allowed.ok_or(Cause::NotAllowed)
+    }
+
+    async fn look_up(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, Cause> {
+        let look_up = async {
+            // Never closed.
+            let _permit = self.0.acquire().await;
+            let found = lookup_host((host, port)).await.ok()?;
+            Some(
+                found
+                    .take(ADDRESSES_MAX)
+                    .map(|address| address.ip())
+                    .collect(),
+            )
+        };
+        let found = timeout(LOOKUP_TIME, look_up).await.ok().flatten();
+        found
+            .filter(|found: &Vec<_>| !found.is_empty())
+            .ok_or(Cause::Dns)
+    }
+}
+
+/// Whether something of our own or of a platform listens there; `0.0.0.0` is every address of ours, of
+/// which loopback is the one that we know.
+fn is_forbidden(forbidden: &[SocketAddr], address: IpAddr, port: u16) -> bool {
     let address = address.to_canonical();
-    if department.networks.is_empty() {
-        return is_private(address);
-    }
-    department
-        .networks
-        .iter()
-        .any(|network| network.contains(&address))
-}
-
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_private(),
-        IpAddr::V6(v6) => v6.is_unique_local(),
-    }
+    forbidden.iter().any(|listener| {
+        let ip = listener.ip().to_canonical();
+        listener.port() == port && (ip == address || ip.is_unspecified() && address.is_loopback())
+    })
 }
 
 const LOOKUP_TIME: Duration = Duration::from_secs(5);
+const LOOKUPS_MAX: usize = 16;
 const ADDRESSES_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Pull;
 
     #[tokio::test]
     async fn an_address_outside_the_networks_is_not_allowed() {
@@ -96,23 +111,41 @@ mod tests {
             ("169.254.169.254", 554, vec![], Err(Cause::NotAllowed)),
             ("192.168.1.1", 554, vec![], Ok("192.168.1.1")),
             ("127.0.0.1", 554, vec!["127.0.0.0/8"], Ok("127.0.0.1")),
+            (
+                "127.0.0.1",
+                5060,
+                vec!["127.0.0.0/8"],
+                Err(Cause::NotAllowed),
+            ),
+            (
+                "10.1.1.10",
+                5060,
+                vec!["10.0.0.0/8"],
+                Err(Cause::NotAllowed),
+            ),
+            (
+                "::ffff:10.1.1.10",
+                5060,
+                vec!["10.0.0.0/8"],
+                Err(Cause::NotAllowed),
+            ),
+            ("10.1.1.11", 5060, vec!["10.0.0.0/8"], Ok("10.1.1.11")),
         ];
+        let forbidden: Vec<SocketAddr> = ["0.0.0.0:5060", "10.1.1.10:5060"]
+            .map(|address| address.parse().unwrap())
+            .to_vec();
         for (host, port, networks, expected) in table {
             let department = Department {
-                id: "x".into(),
-                name: "x".into(),
                 networks: networks.iter().map(|n| n.parse().unwrap()).collect(),
-                ports: vec![554],
-                pull: Pull::OnDemand,
-                industry: "11".into(),
-                network: 6,
+                ports: vec![554, 5060],
+                ..Department::sample()
             };
-            let found = resolve(&Location::new(host, port, "/"), &department).await;
-            assert_eq!(
-                found,
-                expected.map(|address| address.parse().unwrap()),
-                "{host}:{port}"
-            );
+            let location = Location::new(host, port, "/");
+            let found = Resolver::default()
+                .resolve(&location, &department, &forbidden)
+                .await;
+            let expected = expected.map(|address| address.parse().unwrap());
+            assert_eq!(found, expected, "{host}:{port}");
         }
     }
 }

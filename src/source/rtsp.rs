@@ -14,10 +14,10 @@ use retina::client::{
     Transport,
 };
 use retina::rtp::ReceivedPacket;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::catalog::Camera;
-use crate::ledger::Cause;
+use crate::ledger::{Cause, StateCause};
 use crate::media::{AudioCodec, MediaTime, VideoCodec};
 use crate::proto::rtp::{DepacketizeError, Depacketizer, Packet, RawFrame};
 use crate::proto::sdp::{CameraMedia, parse_camera};
@@ -66,6 +66,10 @@ pub(super) struct Failure {
     pub(super) is_ssrc_change: bool,
     /// Media had come: the camera is asked again before it is called off line.
     pub(super) had_media: bool,
+    /// Until when its account is left alone.
+    pub(super) locked_until: Option<Instant>,
+    /// The camera itself said no, in this try.
+    pub(super) is_refusal: bool,
 }
 
 impl Failure {
@@ -75,6 +79,31 @@ impl Failure {
             detail: detail.into(),
             is_ssrc_change: false,
             had_media: false,
+            locked_until: None,
+            is_refusal: false,
+        }
+    }
+
+    /// An account that is left alone until then.
+    pub(super) fn locked(until: Instant) -> Self {
+        let detail = format!("the account is left alone for {:?}", until - Instant::now());
+        Self {
+            locked_until: Some(until),
+            ..Self::new(Cause::AuthLocked, detail)
+        }
+    }
+
+    /// A limit of the department.
+    pub(super) fn limit(state: StateCause) -> Self {
+        Self::new(state.cause(), "a limit of its department is reached")
+    }
+
+    /// The state that it puts the camera in.
+    pub(super) fn state(&self) -> StateCause {
+        if self.cause == Cause::BandwidthLimit {
+            StateCause::BANDWIDTH_LIMIT
+        } else {
+            StateCause::offline(self.cause)
         }
     }
 
@@ -84,6 +113,7 @@ impl Failure {
         let cause = match error.status_code() {
             Some(401 | 403) => Cause::AuthFailed,
             Some(404 | 410) => Cause::NotFound,
+            Some(300..=399) => Cause::RedirectRefused,
             Some(453 | 503) => Cause::SourceLimit,
             Some(_) => Cause::RtspError,
             None if text.contains("refused") => Cause::Refused,
@@ -93,10 +123,8 @@ impl Failure {
         // A camera that restarts its encoder changes its SSRC; the library ends the session there.
         let is_ssrc_change = first_line.to_ascii_lowercase().contains("ssrc");
         Self {
-            cause,
-            detail: first_line,
             is_ssrc_change,
-            had_media: false,
+            ..Self::new(cause, first_line)
         }
     }
 }

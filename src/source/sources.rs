@@ -1,24 +1,31 @@
-//! Hands out leases on cameras, and starts and ends the task that pulls each.
+//! Hands out leases on cameras, starts and ends the task that pulls each, and follows the catalogue.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use retina::client::SessionGroup;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::{Instant, timeout};
 
-use super::backoff::Backoff;
-use super::logins::Logins;
-use super::pull;
-use super::status::Status;
+use super::entry::{Entry, Leases, Target};
+use super::gate::Gate;
+use super::logins::{Logins, Refusal};
+use super::places::{Place, Places};
+use super::quota::Quota;
+use super::recorder::Recorders;
+use super::resolve::Resolver;
+use super::status::{Change, Status};
+use super::{prober, pull};
 use crate::bus::Stream;
-use crate::catalog::{Camera, CameraId, Catalog, Department, Pull};
-use crate::ledger::StateCause;
+use crate::catalog::{Camera, CameraId, Catalog, Department, Upkeep};
+use crate::descriptors::Descriptors;
+use crate::ledger::{State, StateCause};
 use crate::metrics::Metrics;
 use crate::task::Tasks;
 
 /// What holds for all cameras.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Settings {
     /// How long a camera is pulled on after its last viewer left.
     pub linger: Duration,
@@ -26,94 +33,143 @@ pub struct Settings {
     pub key_frame_within: Duration,
 }
 
+/// What sources begin with.
+#[derive(Debug)]
+pub struct Beginning {
+    /// What holds for all cameras.
+    pub settings: Settings,
+    /// The cameras; it is followed.
+    pub catalog: watch::Receiver<Arc<Catalog>>,
+    /// Where no camera may be: listeners of the gateway and of platforms.
+    pub forbidden: Vec<SocketAddr>,
+    /// Cameras that operators took out of service.
+    pub maintained: BTreeSet<CameraId>,
+    /// Passwords that were refused before the start.
+    pub refusals: Vec<Refusal>,
+    /// Descriptors for connections.
+    pub descriptors: Descriptors,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// The cameras' tasks end with these.
+    pub tasks: Tasks,
+}
+
 /// All cameras that were leased or probed since the start. Cloning shares them.
 #[derive(Clone, Debug)]
-pub struct Sources(Arc<Shared>);
+pub struct Sources(pub(super) Arc<Shared>);
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) settings: Settings,
+    settings: Mutex<Settings>,
     pub(super) catalog: watch::Receiver<Arc<Catalog>>,
+    forbidden: Mutex<Arc<Vec<SocketAddr>>>,
+    maintained: Mutex<BTreeSet<CameraId>>,
     pub(super) metrics: Metrics,
+    pub(super) descriptors: Descriptors,
     pub(super) tasks: Tasks,
-    /// Handshakes that may run at once.
-    pub(super) handshakes: Semaphore,
+    pub(super) gate: Gate,
+    pub(super) resolver: Resolver,
     entries: Mutex<HashMap<CameraId, Arc<Entry>>>,
-    nvrs: Mutex<HashMap<String, Arc<Nvr>>>,
+    quotas: Mutex<HashMap<String, Arc<Quota>>>,
+    recorders: Mutex<Recorders>,
     logins: Mutex<Logins>,
-}
-
-/// A recorder, or the host and port of a camera that has none: what shares connection limits.
-pub(super) struct Nvr {
-    pub(super) group: Arc<SessionGroup>,
-    pub(super) handshakes: Semaphore,
-}
-
-impl std::fmt::Debug for Nvr {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Nvr")
-            .field("handshakes", &self.handshakes)
-            .finish_non_exhaustive()
-    }
-}
-
-/// One camera.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) camera: Arc<Camera>,
-    pub(super) department: Department,
-    pub(super) nvr: Arc<Nvr>,
-    pub(super) stream: Stream,
-    pub(super) status: watch::Sender<Status>,
-    pub(super) leases: watch::Sender<usize>,
-    /// Ends the wait before the next try: somebody wants the camera now.
-    pub(super) wanted: Notify,
-    pub(super) backoff: Mutex<Backoff>,
-    is_running: Mutex<bool>,
+    /// A try with a password has ended.
+    pub(super) login_ended: Notify,
+    /// Counts changes of what was refused.
+    refusals: watch::Sender<u64>,
+    places: Mutex<Places>,
+    /// Idle cameras to probe before their time.
+    hurried: Mutex<BTreeSet<CameraId>>,
+    pub(super) prober: Notify,
+    changes: broadcast::Sender<Change>,
 }
 
 impl Sources {
-    /// Starts without any camera.
-    pub fn new(
-        settings: Settings,
-        catalog: watch::Receiver<Arc<Catalog>>,
-        metrics: Metrics,
-        tasks: Tasks,
-    ) -> Self {
-        Self(Arc::new(Shared {
-            settings,
-            catalog,
-            metrics,
-            tasks,
-            handshakes: Semaphore::new(HANDSHAKES_MAX),
-            entries: Mutex::default(),
-            nvrs: Mutex::default(),
-            logins: Mutex::default(),
-        }))
+    /// Starts: cameras that are always pulled are pulled, the others are probed.
+    pub fn start(beginning: Beginning) -> Self {
+        let sources = Self::new(beginning);
+        sources.start_always();
+        sources
+            .0
+            .tasks
+            .spawn("prober", prober::run(sources.clone()));
+        sources
     }
 
-    /// Pulls the cameras that are always pulled.
-    pub fn start_always(&self) {
-        let catalog = self.0.catalog.borrow().clone();
-        for camera in catalog.cameras() {
-            if camera.pull == Pull::Always
-                && camera.is_in_service()
-                && let Some(entry) = self.entry(camera)
-            {
-                self.run(&entry);
-            }
-        }
+    /// Does nothing until it is asked.
+    pub fn new(beginning: Beginning) -> Self {
+        let Beginning {
+            settings,
+            catalog,
+            forbidden,
+            maintained,
+            refusals,
+            descriptors,
+            metrics,
+            tasks,
+        } = beginning;
+        Self(Arc::new(Shared {
+            settings: Mutex::new(settings),
+            catalog,
+            forbidden: Mutex::new(Arc::new(forbidden)),
+            maintained: Mutex::new(maintained),
+            metrics,
+            descriptors,
+            tasks,
+            gate: Gate::default(),
+            resolver: Resolver::default(),
+            entries: Mutex::default(),
+            quotas: Mutex::default(),
+            recorders: Mutex::default(),
+            logins: Mutex::new(Logins::new(refusals, clocks())),
+            login_ended: Notify::new(),
+            refusals: watch::Sender::new(0),
+            places: Mutex::default(),
+            hurried: Mutex::default(),
+            prober: Notify::new(),
+            changes: broadcast::Sender::new(CHANGES),
+        }))
     }
 
     /// Leases a camera: it is pulled while leases exist, and a little longer.
     ///
-    /// `None` when its department is not known any more.
-    pub fn lease(&self, camera: &Arc<Camera>) -> Option<Lease> {
-        let entry = self.entry(camera)?;
-        entry.leases.send_modify(|leases| *leases += 1);
+    /// # Errors
+    ///
+    /// It is out of service: how; or its department is not known any more.
+    pub fn lease(&self, camera: &Arc<Camera>) -> Result<Lease, StateCause> {
+        self.lease_for(camera, |leases| &mut leases.viewers)
+    }
+
+    /// Tries a camera now, where it does not give media anyway, and returns what came of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::lease`].
+    pub async fn probe(&self, camera: &Arc<Camera>) -> Result<Status, StateCause> {
+        let verdicts = self.status(camera.id).map_or(0, |status| status.verdicts);
+        let lease = self.lease_for(camera, |leases| &mut leases.probes)?;
+        let mut status = lease.status();
+        let is_done = |status: &Status| status.verdicts > verdicts || status.is_live;
+        // Whoever waits in the gate for so long is told what is known so far.
+        let known = timeout(PROBE_TIME, status.wait_for(is_done)).await;
+        drop(known);
+        let known = status.borrow().clone();
+        Ok(known)
+    }
+
+    fn lease_for(
+        &self,
+        camera: &Arc<Camera>,
+        count: fn(&mut Leases) -> &mut usize,
+    ) -> Result<Lease, StateCause> {
+        let entry = self.0.entry(camera);
+        if entry.target.borrow().is_none() {
+            return Err(self.state(camera));
+        }
+        entry.leases.send_modify(|leases| *count(leases) += 1);
         entry.wanted.notify_one();
         self.run(&entry);
-        Some(Lease(entry))
+        Ok(Lease { entry, count })
     }
 
     /// A camera's status; `None` where it was never tried.
@@ -124,13 +180,22 @@ impl Sources {
 
     /// The state of a camera, tried or not.
     pub fn state(&self, camera: &Camera) -> StateCause {
-        use crate::catalog::Upkeep;
-        match camera.record.upkeep {
-            Upkeep::InService => self
-                .status(camera.id)
-                .map_or(StateCause::UNKNOWN, |status| status.state),
-            Upkeep::Disabled => StateCause::DISABLED,
-            Upkeep::NotAllowed => StateCause::NOT_ALLOWED,
+        match self.0.out_of_service(camera) {
+            Some(state) => state,
+            None => {
+                let entry = self.0.entries().get(&camera.id).cloned();
+                entry.map_or(StateCause::UNKNOWN, |entry| entry.status.borrow().state)
+            }
+        }
+    }
+
+    /// Whether platforms see the camera as ON; `None` where nothing is known since the start.
+    pub fn is_on(&self, camera: &Camera) -> Option<bool> {
+        let state = self.state(camera).state();
+        match state {
+            State::Online | State::Degraded => Some(true),
+            State::Offline | State::Disabled => Some(false),
+            State::Unknown | State::Connecting => self.status(camera.id)?.verified,
         }
     }
 
@@ -140,37 +205,110 @@ impl Sources {
         entry.map_or(0, |entry| entry.stream.subscribers())
     }
 
-    fn entry(&self, camera: &Arc<Camera>) -> Option<Arc<Entry>> {
-        let mut entries = self.0.entries();
-        if let Some(entry) = entries.get(&camera.id) {
-            return Some(entry.clone());
+    /// States that cameras enter from now on.
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.0.changes.subscribe()
+    }
+
+    /// All cameras that were tried, with their states: for whoever missed changes.
+    pub fn states(&self) -> Vec<Change> {
+        let entries = self.0.entries();
+        let change = |entry: &Arc<Entry>| {
+            let status = entry.status.borrow();
+            Change {
+                camera: entry.id,
+                state: status.state,
+                at: status.since,
+            }
+        };
+        entries.values().map(change).collect()
+    }
+
+    /// Tells whenever what cameras refused has changed.
+    pub fn refusals_changed(&self) -> watch::Receiver<u64> {
+        self.0.refusals.subscribe()
+    }
+
+    /// The passwords that cameras refused and did not accept since.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        self.0.logins().refusals(clocks())
+    }
+
+    /// Takes a camera out of service, or back into it.
+    pub fn set_maintained(&self, id: CameraId, is_maintained: bool) {
+        {
+            let mut maintained = self
+                .0
+                .maintained
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if is_maintained {
+                maintained.insert(id);
+            } else {
+                maintained.remove(&id);
+            }
         }
-        let department = self
+        self.follow();
+        let catalog = self.0.catalog.borrow().clone();
+        if let Some(camera) = catalog.by_id(id) {
+            let state = self.state(camera);
+            self.0.tell(Change {
+                camera: id,
+                state,
+                at: wall_clock(),
+            });
+        }
+    }
+
+    /// Changes what holds for all cameras.
+    pub fn set(&self, settings: Settings, forbidden: Vec<SocketAddr>) {
+        *self
             .0
-            .catalog
-            .borrow()
-            .department(&camera.record.department)?
-            .clone();
-        let entry = Arc::new(Entry {
-            camera: camera.clone(),
-            department,
-            nvr: self.0.nvr(camera),
-            stream: Stream::default(),
-            status: watch::Sender::new(Status::new(StateCause::UNKNOWN, wall_clock())),
-            leases: watch::Sender::new(0),
-            wanted: Notify::new(),
-            backoff: Mutex::default(),
-            is_running: Mutex::new(false),
-        });
-        entries.insert(camera.id, entry.clone());
-        Some(entry)
+            .settings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = settings;
+        *self
+            .0
+            .forbidden
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(forbidden);
+    }
+
+    /// Takes over what has changed in the catalogue; what has not goes on untouched.
+    pub fn follow(&self) {
+        let catalog = self.0.catalog.borrow().clone();
+        self.0.follow_limits(&catalog);
+        let known: Vec<_> = self.0.entries().values().cloned().collect();
+        for entry in known {
+            let camera = catalog.by_id(entry.id);
+            let target = camera.and_then(|camera| self.0.target(camera));
+            let is_gone = camera.is_none();
+            entry.target.send_replace(target);
+            // Whoever waits for the number of leases looks again at who wants the camera.
+            entry.leases.send_modify(|_| {});
+            if is_gone {
+                self.0.entries().remove(&entry.id);
+            }
+        }
+        self.start_always();
+        self.0.prober.notify_one();
+    }
+
+    /// Pulls the cameras that are always pulled.
+    fn start_always(&self) {
+        let catalog = self.0.catalog.borrow().clone();
+        let always = |camera: &&Arc<Camera>| camera.pull == crate::catalog::Pull::Always;
+        for camera in catalog.cameras().iter().filter(always) {
+            let entry = self.0.entry(camera);
+            if entry.is_wanted() {
+                self.run(&entry);
+            }
+        }
     }
 
     /// Starts the camera's task unless it runs.
     fn run(&self, entry: &Arc<Entry>) {
-        let mut is_running = entry.is_running();
-        if !*is_running {
-            *is_running = true;
+        if entry.begin() {
             self.0
                 .tasks
                 .spawn("source", pull::run(self.0.clone(), entry.clone()));
@@ -179,7 +317,7 @@ impl Sources {
 }
 
 impl Shared {
-    fn entries(&self) -> MutexGuard<'_, HashMap<CameraId, Arc<Entry>>> {
+    pub(super) fn entries(&self) -> MutexGuard<'_, HashMap<CameraId, Arc<Entry>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -188,66 +326,153 @@ impl Shared {
         self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn nvr(&self, camera: &Camera) -> Arc<Nvr> {
-        let record = &camera.record;
-        let place = || format!("{}:{}", record.location.host, record.location.port);
-        let name = record.nvr.clone().unwrap_or_else(place);
-        let mut nvrs = self.nvrs.lock().unwrap_or_else(PoisonError::into_inner);
-        let nvr = nvrs.entry(name).or_insert_with(|| {
-            Arc::new(Nvr {
-                group: Arc::new(SessionGroup::default()),
-                handshakes: Semaphore::new(HANDSHAKES_PER_NVR_MAX),
-            })
-        });
-        nvr.clone()
+    /// Notes that what was refused has changed, for the store.
+    pub(super) fn refusals_changed(&self) {
+        self.refusals.send_modify(|version| *version += 1);
     }
-}
 
-impl Entry {
-    fn is_running(&self) -> MutexGuard<'_, bool> {
-        self.is_running
+    pub(super) fn recorders(&self) -> MutexGuard<'_, Recorders> {
+        self.recorders
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the camera is to be pulled now.
-    pub(super) fn is_wanted(&self) -> bool {
-        self.camera.pull == Pull::Always || *self.leases.borrow() > 0
+    pub(super) fn settings(&self) -> Settings {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that the task is gone, however it went: the next lease starts another.
-    pub(super) fn end(&self) {
-        *self.is_running() = false;
+    pub(super) fn forbidden(&self) -> Arc<Vec<SocketAddr>> {
+        self.forbidden
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
-    /// Ends the task unless a lease came in between.
-    pub(super) fn try_end(&self) -> bool {
-        let mut is_running = self.is_running();
-        let ends = !self.is_wanted();
-        *is_running = !ends;
-        ends
+    pub(super) fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The idle cameras that were woken since the last call.
+    pub(super) fn take_hurried(&self) -> BTreeSet<CameraId> {
+        std::mem::take(&mut *self.hurried.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells whoever follows the cameras' states.
+    pub(super) fn tell(&self, change: Change) {
+        // Nobody may listen.
+        let _listened = self.changes.send(change);
+    }
+
+    /// A camera of that place has come back: the others there are tried at once.
+    pub(super) fn wake(&self, place: &Place, but: CameraId) {
+        let others: Vec<_> = self
+            .entries()
+            .values()
+            .filter(|entry| entry.id != but)
+            .cloned()
+            .collect();
+        let mut hurried = BTreeSet::new();
+        for entry in others
+            .iter()
+            .filter(|entry| entry.inner().places.contains(place))
+        {
+            entry.woken.notify_waiters();
+            if entry.status.borrow().state.state() == State::Offline {
+                hurried.insert(entry.id);
+            }
+        }
+        self.hurried
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .append(&mut hurried);
+        self.prober.notify_one();
+    }
+
+    fn entry(&self, camera: &Arc<Camera>) -> Arc<Entry> {
+        let target = self.target(camera);
+        let mut entries = self.entries();
+        let entry = entries.entry(camera.id).or_insert_with(|| {
+            let status = Status::new(StateCause::UNKNOWN, wall_clock());
+            Arc::new(Entry::new(camera.id, target, status))
+        });
+        entry.clone()
+    }
+
+    /// What is to be pulled; `None` for a camera that is out of service.
+    fn target(&self, camera: &Arc<Camera>) -> Option<Arc<Target>> {
+        if self.out_of_service(camera).is_some() {
+            return None;
+        }
+        let catalog = self.catalog.borrow().clone();
+        let department = catalog.department(&camera.record.department)?.clone();
+        let quota = self.quota(&department);
+        Some(Arc::new(Target {
+            camera: camera.clone(),
+            department,
+            quota,
+        }))
+    }
+
+    fn out_of_service(&self, camera: &Camera) -> Option<StateCause> {
+        match camera.record.upkeep {
+            Upkeep::Disabled => Some(StateCause::DISABLED),
+            Upkeep::NotAllowed => Some(StateCause::NOT_ALLOWED),
+            Upkeep::InService => {
+                let maintained = self
+                    .maintained
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                maintained
+                    .contains(&camera.id)
+                    .then_some(StateCause::MAINTENANCE)
+            }
+        }
+    }
+
+    fn quota(&self, department: &Department) -> Arc<Quota> {
+        let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+        let quota = quotas.entry(department.id.clone());
+        quota
+            .or_insert_with(|| Arc::new(Quota::new(department.limits)))
+            .clone()
+    }
+
+    /// Rates of departments that changed, and departments that are gone.
+    fn follow_limits(&self, catalog: &Catalog) {
+        let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+        quotas.retain(|id, _| catalog.department(id).is_some());
+        for department in catalog.departments() {
+            if let Some(quota) = quotas.get(&department.id) {
+                quota.lane.set(department.limits.connects_per_second);
+            }
+        }
     }
 }
 
 /// The right to a camera's stream; the camera is pulled while it exists.
 #[derive(Debug)]
-pub struct Lease(Arc<Entry>);
+pub struct Lease {
+    entry: Arc<Entry>,
+    count: fn(&mut Leases) -> &mut usize,
+}
 
 impl Lease {
     /// The camera's live frames.
     pub fn stream(&self) -> &Stream {
-        &self.0.stream
+        &self.entry.stream
     }
 
     /// The camera's status, and its changes.
     pub fn status(&self) -> watch::Receiver<Status> {
-        self.0.status.subscribe()
+        self.entry.status.subscribe()
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.leases.send_modify(|leases| *leases -= 1);
+        self.entry
+            .leases
+            .send_modify(|leases| *(self.count)(leases) -= 1);
     }
 }
 
@@ -256,5 +481,10 @@ pub(super) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
-const HANDSHAKES_MAX: usize = 200;
-const HANDSHAKES_PER_NVR_MAX: usize = 4;
+fn clocks() -> (std::time::Instant, SystemTime) {
+    (Instant::now().into_std(), wall_clock())
+}
+
+/// Changes of states that a follower may be behind; one that is further behind looks at all states.
+const CHANGES: usize = 8192;
+const PROBE_TIME: Duration = Duration::from_secs(120);

@@ -1,8 +1,10 @@
 //! What is known of a camera that was tried.
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
-use crate::ledger::StateCause;
+use crate::catalog::CameraId;
+use crate::ledger::{Cause, StateCause};
 use crate::media::{AudioCodec, VideoCodec};
 
 /// A camera's state, and what was seen of it.
@@ -12,12 +14,35 @@ pub struct Status {
     pub state: StateCause,
     /// Since when.
     pub since: SystemTime,
+    /// Whether media comes now.
+    pub is_live: bool,
     /// The last verdict since the start: whether a try ended well.
     pub verified: Option<bool>,
-    /// How many tries failed since the start: tells a waiting viewer that one did.
+    /// How many tries have had a verdict since the start.
+    pub verdicts: u64,
+    /// How many of them failed: tells a waiting viewer that one did.
     pub failures: u64,
+    /// The last failure since the start.
+    pub last_failure: Option<Evidence>,
+    /// When its last key frame came.
+    pub last_key_frame: Option<SystemTime>,
+    /// When it is tried next, while it waits for that.
+    pub next_try: Option<SystemTime>,
+    /// Where it was found.
+    pub address: Option<IpAddr>,
     /// What its media is like.
     pub observed: Observed,
+}
+
+/// What a failed try showed: parsed status and step, never raw bytes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Evidence {
+    /// The cause.
+    pub cause: Cause,
+    /// What was seen.
+    pub detail: String,
+    /// When.
+    pub at: SystemTime,
 }
 
 /// What was seen of a camera's media.
@@ -31,14 +56,31 @@ pub struct Observed {
     pub size: Option<(u32, u32)>,
 }
 
+/// A state that a camera has entered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Change {
+    /// The camera.
+    pub camera: CameraId,
+    /// Its state from now on.
+    pub state: StateCause,
+    /// When it entered it.
+    pub at: SystemTime,
+}
+
 impl Status {
     /// A camera that was not tried.
     pub fn new(state: StateCause, since: SystemTime) -> Self {
         Self {
             state,
             since,
+            is_live: false,
             verified: None,
+            verdicts: 0,
             failures: 0,
+            last_failure: None,
+            last_key_frame: None,
+            next_try: None,
+            address: None,
             observed: Observed::default(),
         }
     }

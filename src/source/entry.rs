@@ -1,0 +1,148 @@
+//! One camera among the sources: what it is, how it is, and who wants it.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::Backoff;
+use super::logins::{Account, mark};
+use super::places::Place;
+use super::quota::Quota;
+use super::recorder::Recorder;
+use super::status::Status;
+use crate::bus::Stream;
+use crate::catalog::{Camera, CameraId, Department, Pull};
+
+/// What is to be pulled, as the catalogue says now.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) camera: Arc<Camera>,
+    pub(super) department: Department,
+    pub(super) quota: Arc<Quota>,
+}
+
+impl Target {
+    /// The account that its password belongs to, and the password's mark.
+    pub(super) fn account(&self) -> Option<(Account, u16)> {
+        let record = &self.camera.record;
+        let (user, password) = record.login.as_ref()?;
+        let account = Account {
+            host: record.location.host.clone(),
+            port: record.location.port,
+            user: user.clone(),
+        };
+        let mark = mark(&account, password);
+        Some((account, mark))
+    }
+
+    /// Whether a session that was opened for this target, at `address`, is right for `new` too.
+    pub(super) fn serves(&self, new: &Self, address: Option<IpAddr>) -> bool {
+        let (old, record) = (&self.camera.record, &new.camera.record);
+        let is_same =
+            (&old.location, &old.login, &old.nvr) == (&record.location, &record.login, &record.nvr);
+        is_same
+            && new.department.ports.contains(&record.location.port)
+            && address.is_none_or(|address| new.department.allows(address))
+    }
+}
+
+/// One camera.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: CameraId,
+    /// `None` once the camera is gone or out of service.
+    pub(super) target: watch::Sender<Option<Arc<Target>>>,
+    pub(super) stream: Stream,
+    pub(super) status: watch::Sender<Status>,
+    pub(super) leases: watch::Sender<Leases>,
+    /// Ends the wait before the next try: somebody wants the camera now.
+    pub(super) wanted: Notify,
+    /// Ends it too: a camera of the same recorder or subnet has come back.
+    pub(super) woken: Notify,
+    inner: Mutex<Inner>,
+    is_running: Mutex<bool>,
+}
+
+/// Who wants a camera.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Leases {
+    pub(super) viewers: usize,
+    pub(super) probes: usize,
+}
+
+/// What only the camera's task changes.
+#[derive(Debug, Default)]
+pub(super) struct Inner {
+    pub(super) backoff: Backoff,
+    pub(super) recorder: Option<Arc<Recorder>>,
+    pub(super) places: Vec<Place>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) tried_at: Option<Instant>,
+    /// Its last verdict was that it is off line.
+    pub(super) was_down: bool,
+}
+
+impl Entry {
+    pub(super) fn new(id: CameraId, target: Option<Arc<Target>>, status: Status) -> Self {
+        Self {
+            id,
+            target: watch::Sender::new(target),
+            stream: Stream::default(),
+            status: watch::Sender::new(status),
+            leases: watch::Sender::new(Leases::default()),
+            wanted: Notify::new(),
+            woken: Notify::new(),
+            inner: Mutex::default(),
+            is_running: Mutex::new(false),
+        }
+    }
+
+    pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_running(&self) -> MutexGuard<'_, bool> {
+        self.is_running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the camera is always pulled.
+    pub(super) fn is_always(&self) -> bool {
+        let target = self.target.borrow();
+        target
+            .as_ref()
+            .is_some_and(|target| target.camera.pull == Pull::Always)
+    }
+
+    /// Whether the camera is to be pulled now.
+    pub(super) fn is_wanted(&self) -> bool {
+        let leases = *self.leases.borrow();
+        self.target.borrow().is_some() && (self.is_always() || leases.viewers + leases.probes > 0)
+    }
+
+    /// Whether media comes from it now.
+    pub(super) fn is_live(&self) -> bool {
+        self.status.borrow().is_live
+    }
+
+    /// Marks the task as begun; `false` where it runs.
+    pub(super) fn begin(&self) -> bool {
+        !std::mem::replace(&mut *self.is_running(), true)
+    }
+
+    /// Notes that the task is gone, however it went: the next lease starts another.
+    pub(super) fn end(&self) {
+        *self.is_running() = false;
+    }
+
+    /// Ends the task unless a lease came in between.
+    pub(super) fn try_end(&self) -> bool {
+        let mut is_running = self.is_running();
+        let ends = !self.is_wanted();
+        *is_running = !ends;
+        ends
+    }
+}

@@ -1,0 +1,115 @@
+//! Probes cameras that nobody looks at, on the budget of their departments.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
+
+use super::schedule::Schedule;
+use super::sources::Sources;
+use crate::catalog::{Camera, CameraId, Catalog};
+
+/// The probes of one department.
+struct Department {
+    schedule: Schedule,
+    /// Probes that may run or wait in the gate at once.
+    room: Arc<Semaphore>,
+}
+
+/// Runs until the gateway stops.
+pub(super) async fn run(sources: Sources) {
+    let cancelled = sources.0.tasks.cancelled();
+    let mut catalog = sources.0.catalog.clone();
+    let mut departments = HashMap::new();
+    follow(&mut departments, &catalog.borrow_and_update().clone());
+    loop {
+        let next = probe_all(&sources, &mut departments);
+        tokio::select! {
+            () = cancelled.cancelled() => return,
+            () = sleep_until(next) => {}
+            () = sources.0.prober.notified() => {}
+            Ok(()) = catalog.changed() => follow(&mut departments, &catalog.borrow_and_update().clone()),
+        }
+    }
+}
+
+/// Takes over the departments and cameras of the catalogue.
+fn follow(departments: &mut HashMap<String, Department>, catalog: &Catalog) {
+    let now = Instant::now().into_std();
+    departments.retain(|id, _| {
+        catalog
+            .department(id)
+            .is_some_and(|d| d.probe_interval.is_some())
+    });
+    for department in catalog.departments() {
+        let Some(interval) = department.probe_interval else {
+            continue;
+        };
+        let rate = department.limits.connects_per_second;
+        let known = departments
+            .entry(department.id.clone())
+            .or_insert_with(|| Department {
+                schedule: Schedule::new(interval, rate),
+                room: Arc::new(Semaphore::new(PROBES_MAX)),
+            });
+        known.schedule.set(interval, rate);
+        let cameras: Vec<_> = catalog
+            .cameras()
+            .iter()
+            .filter(|camera| camera.record.department == department.id && camera.is_in_service())
+            .map(|camera| camera.id)
+            .collect();
+        known.schedule.follow(&cameras, now);
+    }
+}
+
+/// Starts all probes that are due; returns when to look again.
+fn probe_all(sources: &Sources, departments: &mut HashMap<String, Department>) -> Instant {
+    let now = Instant::now().into_std();
+    for id in sources.0.take_hurried() {
+        departments
+            .values_mut()
+            .for_each(|department| department.schedule.hurry(id, now));
+    }
+    let mut next = now + LOOK_AGAIN;
+    let mut lag = Duration::ZERO;
+    for department in departments.values_mut() {
+        while let Ok(room) = department.room.clone().try_acquire_owned() {
+            let Some(id) = department.schedule.poll(now) else {
+                next = next.min(department.schedule.poll_timeout(now).unwrap_or(next));
+                break;
+            };
+            let Some(camera) = idle(sources, id) else {
+                department.schedule.skip(now);
+                continue;
+            };
+            let probing = sources.clone();
+            sources.0.tasks.spawn("probe", async move {
+                let cancelled = probing.0.tasks.cancelled();
+                tokio::select! {
+                    () = cancelled.cancelled() => {}
+                    // What came of it is in the camera's status.
+                    _ = probing.probe(&camera) => {}
+                }
+                drop(room);
+                probing.0.prober.notify_one();
+            });
+        }
+        lag = lag.max(department.schedule.lag(now));
+    }
+    sources.0.metrics.probe_lag.set(lag.as_secs_f64());
+    next.into()
+}
+
+/// The camera, where nobody pulls it anyway.
+fn idle(sources: &Sources, id: CameraId) -> Option<Arc<Camera>> {
+    let camera = sources.0.catalog.borrow().by_id(id).cloned()?;
+    let entry = sources.0.entries().get(&id).cloned();
+    let is_busy = entry.is_some_and(|entry| entry.is_wanted() || entry.is_live());
+    (!is_busy).then_some(camera)
+}
+
+const PROBES_MAX: usize = 64;
+const LOOK_AGAIN: Duration = Duration::from_secs(5);

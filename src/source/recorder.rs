@@ -1,0 +1,62 @@
+//! Recorders: what shares handshakes and abandoned sessions.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Weak};
+
+use retina::client::SessionGroup;
+use tokio::sync::Semaphore;
+
+use super::gate::recorder_slots;
+use crate::catalog::Record;
+
+/// A recorder, or the address and port of a camera that has none.
+pub(super) struct Recorder {
+    pub(super) name: String,
+    pub(super) group: Arc<SessionGroup>,
+    pub(super) slots: Arc<Semaphore>,
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Those in use.
+#[derive(Debug, Default)]
+pub(super) struct Recorders(HashMap<String, Weak<Recorder>>);
+
+impl Recorders {
+    /// The recorder of a camera that was found at `address`.
+    pub(super) fn of(&mut self, record: &Record, address: IpAddr) -> Arc<Recorder> {
+        let place = || SocketAddr::new(address, record.location.port).to_string();
+        let named = record
+            .nvr
+            .as_ref()
+            .map(|nvr| format!("{}/{nvr}", record.department));
+        let name = named.unwrap_or_else(place);
+        if let Some(recorder) = self.0.get(&name).and_then(Weak::upgrade) {
+            return recorder;
+        }
+        if self.0.len()
+            >= 2 * self
+                .0
+                .values()
+                .filter(|weak| weak.strong_count() > 0)
+                .count()
+        {
+            self.0.retain(|_, weak| weak.strong_count() > 0);
+        }
+        let recorder = Arc::new(Recorder {
+            name: name.clone(),
+            group: Arc::new(SessionGroup::default()),
+            slots: recorder_slots(),
+        });
+        self.0.insert(name, Arc::downgrade(&recorder));
+        recorder
+    }
+}
