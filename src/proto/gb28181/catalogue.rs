@@ -1,5 +1,7 @@
 //! The catalogue in pages (GB/T 28181-2016 §A.2.6 d, annex J, O).
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::answer::{begin, end, put_head};
 use super::charset::Charset;
 use super::manscdp::Ask;
@@ -67,8 +69,19 @@ pub fn page(
     }
 }
 
+/// Tells whether two items say the same, apart from ON and OFF.
+pub fn mark(node: &Node, style: &Style<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    fitting_item(node, style, &|_| true).hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The item with as many of its optional fields as a page has room for.
-fn fitting_item(node: &Node, style: &Style<'_>, is_on: &dyn Fn(&Camera) -> bool) -> String {
+pub(super) fn fitting_item(
+    node: &Node,
+    style: &Style<'_>,
+    is_on: &dyn Fn(&Camera) -> bool,
+) -> String {
     for kept in (1..=OPTIONAL_FIELDS).rev() {
         let text = item(node, style, is_on, kept);
         if style.charset.encode(&text).len() + PAGE_HEAD_BYTES <= style.page_bytes_max {
@@ -86,11 +99,12 @@ fn item(
 ) -> String {
     let mut out = String::with_capacity(1024);
     out.push_str("<Item>\r\n");
-    put(&mut out, "DeviceID", node.code.as_str());
+    put(&mut out, "DeviceID", node.id.as_str());
     put(&mut out, "Name", &shorten(&node.name, style.charset));
     match &node.kind {
         NodeKind::System => put_system(&mut out, style),
         NodeKind::Group | NodeKind::Organisation => put_organisation(&mut out, node),
+        NodeKind::Region => put_region(&mut out, node),
         NodeKind::Camera(camera) => put_camera(&mut out, node, camera, style, is_on, optional),
     }
     out.push_str("</Item>\r\n");
@@ -111,11 +125,18 @@ fn put_system(out: &mut String, style: &Style<'_>) {
 }
 
 fn put_organisation(out: &mut String, node: &Node) {
-    if let Some(parent) = node.parent {
+    if let Some(parent) = &node.parent {
         put(out, "ParentID", parent.as_str());
     }
     if let Some(group) = node.group {
         put(out, "BusinessGroupID", group.as_str());
+    }
+}
+
+/// CivilCode of a division is the one above it.
+fn put_region(out: &mut String, node: &Node) {
+    if let Some(parent) = &node.parent {
+        put(out, "CivilCode", parent.as_str());
     }
 }
 
@@ -147,7 +168,7 @@ fn put_camera(
     let address = record.address.as_deref().unwrap_or(&record.name);
     put(out, "Address", &shorten(address, style.charset));
     put(out, "Parental", "0");
-    if let Some(parent) = node.parent {
+    if let Some(parent) = &node.parent {
         put(out, "ParentID", parent.as_str());
     }
     put(out, "SafetyWay", "0");

@@ -8,10 +8,13 @@ pub mod catalogue;
 mod charset;
 mod heartbeat;
 mod manscdp;
+mod notices;
+pub mod notify;
 mod registration;
 mod xml;
 
 pub use charset::Charset;
 pub use heartbeat::{Heartbeat, HeartbeatEvent};
 pub use manscdp::{Ask, AskError, AskKind, CONTENT_TYPE};
+pub use notices::{Notice, Notices};
 pub use registration::{Outcome, Registration};

@@ -66,6 +66,11 @@ impl Registration {
         self.expires.as_secs()
     }
 
+    /// Changes the Expires to ask for, from the next REGISTER on.
+    pub fn set_expires(&mut self, expires: Duration) {
+        self.expires = expires;
+    }
+
     /// Returns when time matters next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.due_at

@@ -1,9 +1,10 @@
 //! The calls of one platform: INVITE, ACK, BYE, CANCEL, and what each is answered (GB/T 28181 §9.2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::SystemTime;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -11,13 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
 use super::admission::{Rate, Refusal, explain};
+use super::orders::SessionStatus;
 use super::platform::{Platform, Purpose};
+use super::platforms::wall_clock;
 use super::requests::token;
 use super::session::{Event, Session};
 use super::settings::SsrcChoice;
-use crate::catalog::Camera;
+use crate::catalog::{Camera, CameraId};
 use crate::proto::rtp::Ssrc;
-use crate::proto::sdp::{Answer, Offer};
+use crate::proto::sdp::{Answer, MediaTransport, Offer};
 use crate::proto::sip::{Request, TransactionId};
 
 /// All calls that exist.
@@ -32,6 +35,10 @@ pub(super) struct Calls {
 
 #[derive(Debug)]
 struct Call {
+    /// What operators call it.
+    session: String,
+    camera: CameraId,
+    since: SystemTime,
     transaction: TransactionId,
     invite: Request,
     offer: Offer,
@@ -65,6 +72,12 @@ impl Calls {
     pub(super) fn len(&self) -> usize {
         self.calls.len()
     }
+
+    /// The Call-ID of a session.
+    pub(super) fn of_session(&self, session: &str) -> Option<String> {
+        let found = self.calls.iter().find(|(_, call)| call.session == session);
+        found.map(|(call_id, _)| call_id.clone())
+    }
 }
 
 impl Platform {
@@ -75,7 +88,7 @@ impl Platform {
         {
             return self.handle_reinvite(id, &request, &call_id);
         }
-        if self.tasks.cancelled().is_cancelled() {
+        if self.is_stopping() {
             self.count_invite("shutdown");
             let answer = request
                 .answer(503, &token())
@@ -113,6 +126,7 @@ impl Platform {
             local: self.local_media_address(),
             sources: self.gateway.sources.clone(),
             ports: self.gateway.ports.clone(),
+            descriptors: self.gateway.descriptors.clone(),
             metrics: self.gateway.metrics.clone(),
             meter: self.calls.meter.clone(),
             events,
@@ -132,6 +146,9 @@ impl Platform {
         self.tasks
             .spawn("session", session.run(cancelled.clone()).instrument(span));
         let call = Call {
+            session: format!("s{}", hex::encode(rand::random::<[u8; 5]>())),
+            camera: camera.id,
+            since: wall_clock(),
             transaction: id,
             invite: request,
             offer,
@@ -362,6 +379,37 @@ impl Platform {
         } else {
             let bye = self.requests.bye(&call.invite, &call.tag);
             self.request(&bye, Purpose::Bye);
+        }
+    }
+
+    /// Who watches now.
+    pub(super) fn session_statuses(&self) -> Vec<SessionStatus> {
+        let status = |call: &Call| SessionStatus {
+            id: call.session.clone(),
+            platform: self.settings.id.clone(),
+            camera: call.camera,
+            since: call.since,
+            peer: SocketAddr::new(call.offer.address, call.offer.port).to_string(),
+            transport: match call.offer.transport {
+                MediaTransport::Udp => "udp",
+                MediaTransport::TcpConnect | MediaTransport::TcpListen => "tcp",
+            },
+            is_starting: matches!(call.stage, Stage::Starting),
+        };
+        self.calls.calls.values().map(status).collect()
+    }
+
+    /// Ends the calls to all cameras but these: the others are gone, or not shared any more.
+    pub(super) fn end_calls_but(&mut self, shared: &HashSet<CameraId>) {
+        let calls = self.calls.calls.iter();
+        let ended = calls.filter(|(_, call)| !shared.contains(&call.camera));
+        let ended: Vec<String> = ended.map(|(call_id, _)| call_id.clone()).collect();
+        for call_id in ended {
+            info!(
+                call_id,
+                "its camera is not shared any more: the session ends"
+            );
+            self.end_call(&call_id);
         }
     }
 

@@ -7,15 +7,20 @@
 mod admission;
 mod calls;
 mod media;
+mod orders;
 mod platform;
 mod platforms;
 mod ports;
 mod queries;
+mod registering;
 mod requests;
 mod session;
 mod settings;
+mod subscription;
+mod telling;
 mod transport;
 
+pub use orders::SessionStatus;
 pub use platforms::{Gateway, PlatformStatus, Platforms};
 pub use ports::RtpPorts;
 pub use settings::{Authority, Keepalive, Limits, Media, PlatformSettings, SsrcChoice};

@@ -8,20 +8,21 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::calls::Calls;
-use super::platforms::{Gateway, PlatformStatus, wall_clock};
+use super::orders::Order;
+use super::platforms::{Gateway, Plan, PlatformStatus};
 use super::queries::Queries;
 use super::requests::{Requests, token};
 use super::session;
 use super::settings::PlatformSettings;
+use super::telling::Telling;
 use super::transport::{Inbound, Wire};
-use crate::proto::gb28181::{Heartbeat, HeartbeatEvent, Outcome, Registration, answer};
-use crate::proto::sip::{
-    Agent, Credentials, Event, Message, Method, Request, Response, Target, TransactionId,
-};
+use crate::proto::gb28181::{Heartbeat, HeartbeatEvent, Registration};
+use crate::proto::sip::{Agent, Event, Message, Method, Request, Response, Target, TransactionId};
 use crate::task::Tasks;
 
 /// One platform.
@@ -38,15 +39,40 @@ pub(super) struct Platform {
     pub(super) status: watch::Sender<PlatformStatus>,
     /// Where our requests go.
     pub(super) target: Target,
-    registration: Registration,
-    heartbeat: Option<Heartbeat>,
+    pub(super) registration: Registration,
+    pub(super) heartbeat: Option<Heartbeat>,
     /// The REGISTER sent last.
-    newest_register: Option<TransactionId>,
+    pub(super) newest_register: Option<TransactionId>,
     /// What each open request of ours is for.
-    open: HashMap<TransactionId, Purpose>,
+    pub(super) open: HashMap<TransactionId, Purpose>,
     /// When running media ends, after the platform was lost.
-    media_until: Option<Instant>,
-    notice_number: u32,
+    pub(super) media_until: Option<Instant>,
+    /// SN of the notices we send.
+    pub(super) notice_number: u32,
+    pub(super) telling: Telling,
+    /// What the configuration says now.
+    plan: watch::Receiver<Plan>,
+    stop: CancellationToken,
+}
+
+/// What a platform's task begins with.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    /// Its number among the peers of the wire.
+    pub(super) peer: usize,
+    /// Where its requests go.
+    pub(super) address: SocketAddr,
+    /// What we call ourselves.
+    pub(super) local: SocketAddr,
+    /// What the configuration says; it is followed.
+    pub(super) plan: watch::Receiver<Plan>,
+    pub(super) wire: Wire,
+    pub(super) gateway: Gateway,
+    pub(super) status: watch::Sender<PlatformStatus>,
+    /// Its sessions are spawned there.
+    pub(super) tasks: Tasks,
+    /// Ends it.
+    pub(super) stop: CancellationToken,
 }
 
 /// What a request of ours is for.
@@ -58,24 +84,31 @@ pub(super) enum Purpose {
     Answer,
     Page,
     Bye,
+    /// Notices of the catalogue; the subscription that is ended says goodbye without them.
+    Notice,
+    Farewell,
 }
 
 impl Platform {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the root of a task composes its parts"
-    )]
-    pub(super) fn new(
-        peer: usize,
-        settings: PlatformSettings,
-        address: SocketAddr,
-        local: SocketAddr,
-        wire: Wire,
-        gateway: Gateway,
-        status: watch::Sender<PlatformStatus>,
-        tasks: Tasks,
-    ) -> Self {
+    pub(super) fn new(beginning: Beginning) -> Self {
+        let Beginning {
+            peer,
+            address,
+            local,
+            mut plan,
+            wire,
+            mut gateway,
+            status,
+            tasks,
+            stop,
+        } = beginning;
         let now = Instant::now().into_std();
+        let Plan {
+            settings,
+            gateway_name,
+            timezone,
+        } = plan.borrow_and_update().clone();
+        (gateway.name, gateway.timezone) = (gateway_name, timezone);
         Self {
             requests: Requests::new(peer, local, settings.transport),
             agent: Agent::default(),
@@ -95,29 +128,44 @@ impl Platform {
             open: HashMap::new(),
             media_until: None,
             notice_number: 0,
+            telling: Telling::new(gateway.sources.changes()),
             settings,
             gateway,
             wire,
             status,
             tasks,
+            plan,
+            stop,
         }
     }
 
-    /// Runs until the gateway stops; then ends the calls and unregisters.
-    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Inbound>) {
-        let cancelled = self.tasks.cancelled();
+    /// Runs until it is stopped; then ends the calls and unregisters.
+    pub(super) async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Inbound>,
+        mut orders: mpsc::Receiver<Order>,
+    ) {
+        let stop = self.stop.clone();
         let (events, mut sessions) = mpsc::channel(SESSION_EVENTS);
         self.calls.set_events(events);
+        let mut catalog = self.gateway.catalog.clone();
+        catalog.mark_unchanged();
+        self.follow_catalog();
         loop {
             self.handle_timeout();
             self.handle_agent();
             self.send_pages();
+            self.send_notices();
             self.transmit().await;
             let deadline = self.deadline();
             tokio::select! {
-                () = cancelled.cancelled() => break,
+                () = stop.cancelled() => break,
                 Some(inbound) = inbox.recv() => self.handle_inbound(inbound),
                 Some(event) = sessions.recv() => self.handle_session(event),
+                change = self.telling.changes.recv() => self.handle_change(change.ok()),
+                Ok(()) = catalog.changed() => self.follow_catalog(),
+                Ok(()) = self.plan.changed() => self.follow_plan(),
+                Some(order) = orders.recv() => self.handle_order(order),
                 () = sleep_until(deadline) => {}
             }
             self.tell();
@@ -125,9 +173,36 @@ impl Platform {
         self.say_goodbye(&mut inbox).await;
     }
 
+    /// Takes over what may change while it runs; the rest starts a new task.
+    fn follow_plan(&mut self) {
+        let Plan {
+            settings,
+            gateway_name,
+            timezone,
+        } = self.plan.borrow_and_update().clone();
+        info!("settings have changed");
+        let keepalive_changed = settings.keepalive != self.settings.keepalive;
+        (self.gateway.name, self.gateway.timezone) = (gateway_name, timezone);
+        self.settings = settings;
+        self.registration
+            .set_expires(self.settings.register_expires);
+        if keepalive_changed && self.heartbeat.is_some() {
+            let (now, keepalive) = (Instant::now().into_std(), self.settings.keepalive);
+            let heartbeat = Heartbeat::new(keepalive.interval, keepalive.missed_max, now);
+            self.heartbeat = Some(heartbeat);
+        }
+        let name = self.settings.name.clone();
+        self.status.send_modify(|status| status.name = name);
+        self.follow_catalog();
+    }
+
     /// Whether the platform has accepted our registration.
     pub(super) fn is_registered(&self) -> bool {
         self.registration.is_registered()
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     /// Sends a request of ours.
@@ -171,6 +246,7 @@ impl Platform {
         );
         deadlines.extend(self.agent.poll_timeout().map(Instant::from_std));
         deadlines.extend(self.media_until);
+        deadlines.extend(self.telling.poll_timeout());
         deadlines.into_iter().min().unwrap_or_else(Instant::now)
     }
 
@@ -189,6 +265,7 @@ impl Platform {
             Some(HeartbeatEvent::Lost) => self.lose("keepalives were not answered"),
             None => {}
         }
+        self.handle_telling_timeout(now);
         if self.media_until.is_some_and(|at| at <= now) {
             self.media_until = None;
             warn!("the platform stays lost: media ends");
@@ -196,7 +273,7 @@ impl Platform {
         }
     }
 
-    fn handle_agent(&mut self) {
+    pub(super) fn handle_agent(&mut self) {
         while let Some(event) = self.agent.poll_event() {
             match event {
                 Event::Request(id, request, _) => self.handle_request(id, request),
@@ -208,7 +285,7 @@ impl Platform {
         }
     }
 
-    async fn transmit(&mut self) {
+    pub(super) async fn transmit(&mut self) {
         while let Some(transmit) = self.agent.poll_transmit() {
             if let Err(error) = self.wire.send(transmit).await {
                 debug!(%error, "SIP message not sent");
@@ -216,7 +293,7 @@ impl Platform {
         }
     }
 
-    fn handle_inbound(&mut self, Inbound { message, source }: Inbound) {
+    pub(super) fn handle_inbound(&mut self, Inbound { message, source }: Inbound) {
         if let Message::Request(request) = &message {
             debug!(method = request.method.as_str(), source = %source.address, "request");
         }
@@ -240,10 +317,7 @@ impl Platform {
                 self.respond(id, &request, answer);
             }
             Method::Notify => self.respond(id, &request, request.answer(200, &token())),
-            Method::Subscribe => {
-                let answer = request.answer(489, &token()).with("Allow-Events", "");
-                self.respond(id, &request, answer);
-            }
+            Method::Subscribe => self.handle_subscribe(id, &request),
             _ => {
                 let answer = request.answer(405, &token()).with("Allow", ALLOW);
                 self.respond(id, &request, answer);
@@ -260,6 +334,7 @@ impl Platform {
             Purpose::Register | Purpose::Unregister => "REGISTER",
             Purpose::Keepalive | Purpose::Answer | Purpose::Page => "MESSAGE",
             Purpose::Bye => "BYE",
+            Purpose::Notice | Purpose::Farewell => "NOTIFY",
         };
         self.gateway
             .metrics
@@ -273,190 +348,20 @@ impl Platform {
             Purpose::Keepalive => self.handle_keepalive(code),
             Purpose::Page => self.queries.handle_page_answer(id),
             Purpose::Unregister => self.handle_unregistered(response),
-            Purpose::Answer | Purpose::Bye => {}
+            Purpose::Notice => self.handle_notice_answer(code),
+            Purpose::Answer | Purpose::Bye | Purpose::Farewell => {}
         }
-    }
-
-    fn send_register(&mut self, purpose: Purpose) {
-        let expires = if purpose == Purpose::Unregister {
-            0
-        } else {
-            self.registration.expires()
-        };
-        let uri = Requests::platform_uri(&self.settings);
-        let credentials = Credentials {
-            username: &self.settings.username,
-            password: self.settings.password.expose(),
-        };
-        let authorization = self.registration.authorization(credentials, &uri, &token());
-        let request = self
-            .requests
-            .register(&self.settings, expires, authorization);
-        self.newest_register = self.request(&request, purpose);
-        if self.newest_register.is_none() {
-            self.registration
-                .handle_silence(Instant::now().into_std(), rand::random());
-        }
-    }
-
-    fn handle_registered(&mut self, response: Option<Response>) {
-        let (now, jitter) = (Instant::now().into_std(), rand::random());
-        let outcome = match &response {
-            Some(response) => self.registration.handle_response(now, response, jitter),
-            None => self.registration.handle_silence(now, jitter),
-        };
-        match outcome {
-            Outcome::Again => self.send_register(Purpose::Register),
-            Outcome::Registered(is_new) => {
-                if is_new {
-                    info!("registered");
-                    let keepalive = self.settings.keepalive;
-                    self.heartbeat = Some(Heartbeat::new(
-                        keepalive.interval,
-                        keepalive.missed_max,
-                        now,
-                    ));
-                    self.media_until = None;
-                }
-                self.set_registered(None);
-            }
-            Outcome::Failed(reason) => {
-                if self.is_registered() {
-                    warn!(reason, "registration not refreshed");
-                } else {
-                    warn!(reason, "not registered");
-                    self.requests.renew_registration();
-                    self.end_signalling();
-                }
-                self.set_registered(Some(reason));
-            }
-        }
-    }
-
-    fn send_keepalive(&mut self) {
-        self.notice_number += 1;
-        let (local, charset) = (self.settings.local_gb_id, self.settings.charset);
-        let body = answer::keepalive(local.as_str(), self.notice_number, charset);
-        let request = self.requests.message(&self.settings, body);
-        self.request(&request, Purpose::Keepalive);
-    }
-
-    /// 5xx and 408 count as no answer; 401, 403, 404 and 481 mean that we are not known any more.
-    fn handle_keepalive(&mut self, code: Option<u16>) {
-        let Some(heartbeat) = &mut self.heartbeat else {
-            return;
-        };
-        let missed = self
-            .gateway
-            .metrics
-            .platform_keepalive_missed
-            .with_label_values(&[&self.settings.id]);
-        match code {
-            Some(200..=299) => {
-                heartbeat.handle_answer();
-                self.registration.handle_known();
-            }
-            Some(401 | 403 | 404 | 481) => self.lose("the platform does not know us any more"),
-            Some(_) => {
-                heartbeat.handle_failure();
-                missed.inc();
-            }
-            None => missed.inc(),
-        }
-    }
-
-    /// Signalling ends and begins anew; running media goes on for a while.
-    fn lose(&mut self, reason: &str) {
-        warn!(reason, "platform lost");
-        self.registration
-            .handle_loss(Instant::now().into_std(), rand::random());
-        self.requests.renew_registration();
-        self.end_signalling();
-        self.set_registered(Some(reason.to_owned()));
-    }
-
-    fn end_signalling(&mut self) {
-        self.heartbeat = None;
-        self.queries.clear();
-        if self.media_until.is_none() && self.calls.len() > 0 {
-            self.media_until = Some(Instant::now() + self.settings.media.media_after_loss);
-        }
-    }
-
-    /// Calls end with BYE and the registration with Expires 0; the answers are waited for, briefly.
-    async fn say_goodbye(&mut self, inbox: &mut mpsc::Receiver<Inbound>) {
-        self.end_all_calls();
-        // A REGISTER that is still open may be granted: it is taken back too.
-        let is_open = self
-            .open
-            .values()
-            .any(|purpose| *purpose == Purpose::Register);
-        if self.is_registered() || is_open {
-            self.send_register(Purpose::Unregister);
-        }
-        let goodbye = async {
-            loop {
-                self.agent.handle_timeout(Instant::now().into_std());
-                self.handle_agent();
-                self.transmit().await;
-                if self
-                    .open
-                    .values()
-                    .all(|p| !matches!(p, Purpose::Unregister | Purpose::Bye))
-                {
-                    return;
-                }
-                let deadline = self
-                    .agent
-                    .poll_timeout()
-                    .map_or_else(Instant::now, Instant::from_std);
-                tokio::select! {
-                    Some(inbound) = inbox.recv() => self.handle_inbound(inbound),
-                    () = sleep_until(deadline) => {}
-                }
-            }
-        };
-        if timeout(GOODBYE_TIME, goodbye).await.is_err() {
-            warn!("the platform did not answer our goodbye");
-        }
-    }
-
-    fn handle_unregistered(&mut self, response: Option<Response>) {
-        let Some(response) = response else {
-            return;
-        };
-        let now = Instant::now().into_std();
-        match self.registration.handle_response(now, &response, 0.0) {
-            Outcome::Again => self.send_register(Purpose::Unregister),
-            Outcome::Registered(_) => info!("unregistered"),
-            Outcome::Failed(reason) => warn!(reason, "not unregistered"),
-        }
-    }
-
-    fn set_registered(&self, reason: Option<String>) {
-        let is_registered = self.registration.is_registered();
-        let gauge = self
-            .gateway
-            .metrics
-            .platform_registered
-            .with_label_values(&[&self.settings.id]);
-        gauge.set(i64::from(is_registered));
-        self.status.send_modify(|status| {
-            if status.is_registered != is_registered {
-                status.since = wall_clock();
-            }
-            status.is_registered = is_registered;
-            status.reason = reason;
-        });
     }
 
     /// Tells the numbers that changed.
     fn tell(&self) {
-        let sessions = self.calls.len();
+        let (sessions, notices) = (self.calls.len(), self.telling.notices.len());
+        let is_subscribed = self.telling.subscription.is_some();
         self.status.send_if_modified(|status| {
-            let changed = status.sessions != sessions;
-            status.sessions = sessions;
-            changed
+            let old = (status.sessions, status.notices, status.is_subscribed);
+            (status.sessions, status.notices, status.is_subscribed) =
+                (sessions, notices, is_subscribed);
+            old != (sessions, notices, is_subscribed)
         });
     }
 }
@@ -486,8 +391,7 @@ fn method_label(method: &Method) -> &str {
     }
 }
 
-const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, INFO, MESSAGE, NOTIFY, OPTIONS";
+const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, INFO, MESSAGE, NOTIFY, OPTIONS, SUBSCRIBE";
 /// Events of sessions waiting for the platform's task; a session waits for room.
 const SESSION_EVENTS: usize = 64;
 const IDLE: Duration = Duration::from_secs(60);
-const GOODBYE_TIME: Duration = Duration::from_secs(3);

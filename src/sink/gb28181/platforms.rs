@@ -1,20 +1,23 @@
 //! All platforms: what they share, and what is known of each.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use ipnet::IpNet;
 use tokio::net::lookup_host;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span, warn};
 
-use super::platform::Platform;
+use super::orders::{Order, SessionStatus};
+use super::platform::{Beginning, Platform};
 use super::ports::RtpPorts;
 use super::settings::PlatformSettings;
-use super::transport::{Peer, Sockets, Wire};
+use super::transport::{Inbound, Peer, Sockets, Wire};
 use crate::catalog::Catalog;
+use crate::descriptors::Descriptors;
 use crate::metrics::Metrics;
 use crate::source::Sources;
 use crate::task::Tasks;
@@ -34,6 +37,8 @@ pub struct Gateway {
     pub sources: Sources,
     /// Ports for media.
     pub ports: RtpPorts,
+    /// Descriptors for media.
+    pub descriptors: Descriptors,
     /// Metrics.
     pub metrics: Metrics,
 }
@@ -57,85 +62,249 @@ pub struct PlatformStatus {
     pub sessions: usize,
     /// Cameras that it may see.
     pub cameras: usize,
+    /// Whether it has subscribed to the catalogue.
+    pub is_subscribed: bool,
+    /// Changes that it is still to be told.
+    pub notices: usize,
 }
 
-/// The platforms at work.
+/// What the configuration says to one platform's task.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Plan {
+    pub(super) settings: PlatformSettings,
+    pub(super) gateway_name: String,
+    pub(super) timezone: chrono_tz::Tz,
+}
+
+/// The platforms at work. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Platforms(Arc<Shared>);
+
 #[derive(Debug)]
-pub struct Platforms(Vec<watch::Receiver<PlatformStatus>>);
+struct Shared {
+    wire: Wire,
+    gateway: Gateway,
+    tasks: Tasks,
+    running: Mutex<Vec<Running>>,
+}
+
+/// A platform's task.
+#[derive(Debug)]
+struct Running {
+    peer: usize,
+    plan: watch::Sender<Plan>,
+    status: watch::Receiver<PlatformStatus>,
+    orders: mpsc::Sender<Order>,
+    stop: CancellationToken,
+}
 
 impl Platforms {
-    /// Starts a task for each platform on the given sockets; they end with `tasks`. The sockets' own
-    /// tasks end with `signalling_tasks`, later: platforms say goodbye through them.
+    /// Starts to read the sockets; platforms come by [`Self::follow`], and end with `tasks`. The
+    /// sockets' own tasks end with `signalling_tasks`, later: platforms say goodbye through them.
     pub fn start(
-        settings: Vec<PlatformSettings>,
         sockets: Sockets,
         gateway: &Gateway,
         tasks: &Tasks,
         signalling_tasks: &Tasks,
     ) -> Self {
-        let mut statuses = Vec::new();
-        let mut peers = Vec::new();
-        let mut inboxes = Vec::new();
-        for platform in &settings {
-            let (inbox, messages) = mpsc::channel(INBOX);
-            let signalling = signalling(platform);
-            peers.push(Peer {
-                gb_id: platform.gb_id,
-                signalling,
-                inbox,
-            });
-            inboxes.push(messages);
+        Self(Arc::new(Shared {
+            wire: Wire::start(sockets, gateway.metrics.clone(), signalling_tasks),
+            gateway: gateway.clone(),
+            tasks: tasks.clone(),
+            running: Mutex::default(),
+        }))
+    }
+
+    /// Has exactly these platforms: ends those that are gone, starts those that are new or begin anew,
+    /// and tells the others what has changed. `name` and `timezone` are the gateway's.
+    pub async fn follow(&self, settings: &[PlatformSettings], name: &str, timezone: chrono_tz::Tz) {
+        let plan = |settings: &PlatformSettings| Plan {
+            settings: settings.clone(),
+            gateway_name: name.to_owned(),
+            timezone,
+        };
+        let ended = self.take_ended(settings);
+        for running in &ended {
+            running.stop.cancel();
         }
-        let wire = Wire::start(sockets, peers, gateway.metrics.clone(), signalling_tasks);
-        for (peer, (settings, inbox)) in settings.into_iter().zip(inboxes).enumerate() {
-            let status = watch::Sender::new(PlatformStatus {
-                id: settings.id.clone(),
-                name: settings.name.clone(),
-                address: format!("{}:{}", settings.host, settings.port),
-                is_registered: false,
-                since: wall_clock(),
-                reason: Some("not tried yet".to_owned()),
-                sessions: 0,
-                cameras: 0,
-            });
-            statuses.push(status.subscribe());
-            let span = info_span!("platform", id = settings.id);
-            let task = run(
-                peer,
-                settings,
-                wire.clone(),
-                gateway.clone(),
-                inbox,
-                status,
-                tasks.clone(),
-            );
-            tasks.spawn("platform", task.instrument(span));
+        for mut running in ended {
+            // The task's end drops what it tells its status by.
+            while running.status.changed().await.is_ok() {}
+            self.0.wire.remove_peer(running.peer);
         }
-        Self(statuses)
+        let mut kept = std::mem::take(&mut *self.running());
+        let mut all = Vec::new();
+        for settings in settings {
+            let id = &settings.id;
+            let found = kept
+                .iter()
+                .position(|running| running.plan.borrow().settings.id == *id);
+            all.push(match found {
+                Some(index) => {
+                    let running = kept.swap_remove(index);
+                    let plan = plan(settings);
+                    running.plan.send_if_modified(|old| {
+                        let is_new = *old != plan;
+                        *old = plan;
+                        is_new
+                    });
+                    running
+                }
+                None => self.run(plan(settings)),
+            });
+        }
+        *self.running() = all;
+    }
+
+    /// Those that are gone, or begin anew.
+    fn take_ended(&self, settings: &[PlatformSettings]) -> Vec<Running> {
+        let goes_on = |running: &Running| {
+            let old = running.plan.borrow();
+            let new = settings.iter().find(|new| new.id == old.settings.id);
+            new.is_some_and(|new| !old.settings.begins_anew(new))
+        };
+        let mut running = self.running();
+        let (kept, ended) = std::mem::take(&mut *running).into_iter().partition(goes_on);
+        *running = kept;
+        ended
+    }
+
+    fn run(&self, plan: Plan) -> Running {
+        let (inbox, messages) = mpsc::channel(INBOX);
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        let Shared {
+            wire,
+            gateway,
+            tasks,
+            ..
+        } = &*self.0;
+        let settings = &plan.settings;
+        let peer = wire.add_peer(Peer {
+            gb_id: settings.gb_id,
+            signalling: signalling(settings),
+            inbox,
+        });
+        let status = watch::Sender::new(PlatformStatus {
+            id: settings.id.clone(),
+            name: settings.name.clone(),
+            address: format!("{}:{}", settings.host, settings.port),
+            is_registered: false,
+            since: wall_clock(),
+            reason: Some("not tried yet".to_owned()),
+            sessions: 0,
+            cameras: 0,
+            is_subscribed: false,
+            notices: 0,
+        });
+        let stop = tasks.cancelled().child_token();
+        let running_status = status.subscribe();
+        let span = info_span!("platform", id = settings.id);
+        let plan = watch::Sender::new(plan);
+        let start = Start {
+            peer,
+            plan: plan.subscribe(),
+            wire: wire.clone(),
+            gateway: gateway.clone(),
+            status,
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        };
+        tasks.spawn("platform", run(start, messages, ordered).instrument(span));
+        Running {
+            peer,
+            plan,
+            status: running_status,
+            orders,
+            stop,
+        }
     }
 
     /// What is known of each, in the order of the configuration.
     pub fn statuses(&self) -> Vec<PlatformStatus> {
-        self.0
+        let running = self.running();
+        running
             .iter()
-            .map(|status| status.borrow().clone())
+            .map(|running| running.status.borrow().clone())
             .collect()
+    }
+
+    /// The settings of each, in the order of the configuration.
+    pub fn settings(&self) -> Vec<PlatformSettings> {
+        let running = self.running();
+        running
+            .iter()
+            .map(|running| running.plan.borrow().settings.clone())
+            .collect()
+    }
+
+    /// Who watches now, over all platforms.
+    pub async fn sessions(&self) -> Vec<SessionStatus> {
+        let mut sessions = Vec::new();
+        for orders in self.order_queues() {
+            let (answer, answered) = oneshot::channel();
+            if orders.send(Order::Sessions(answer)).await.is_ok() {
+                sessions.extend(answered.await.unwrap_or_default());
+            }
+        }
+        sessions.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
+        sessions
+    }
+
+    /// Ends a session; `false` where there is none of that id.
+    pub async fn stop_session(&self, id: &str) -> bool {
+        for orders in self.order_queues() {
+            let (answer, answered) = oneshot::channel();
+            let is_sent = orders
+                .send(Order::Stop(id.to_owned(), answer))
+                .await
+                .is_ok();
+            if is_sent && answered.await.unwrap_or(false) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn order_queues(&self) -> Vec<mpsc::Sender<Order>> {
+        self.running()
+            .iter()
+            .map(|running| running.orders.clone())
+            .collect()
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<Running>> {
+        self.0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Finds the platform's address, then runs it.
-async fn run(
+/// What a platform's task is started with, before its address is known.
+struct Start {
     peer: usize,
-    settings: PlatformSettings,
+    plan: watch::Receiver<Plan>,
     wire: Wire,
     gateway: Gateway,
-    inbox: mpsc::Receiver<super::transport::Inbound>,
     status: watch::Sender<PlatformStatus>,
     tasks: Tasks,
-) {
-    let cancelled = tasks.cancelled();
+    stop: CancellationToken,
+}
+
+/// Finds the platform's address, then runs it.
+async fn run(start: Start, inbox: mpsc::Receiver<Inbound>, orders: mpsc::Receiver<Order>) {
+    let Start {
+        peer,
+        plan,
+        wire,
+        gateway,
+        status,
+        tasks,
+        stop,
+    } = start;
+    let settings = plan.borrow().settings.clone();
     let address = tokio::select! {
-        () = cancelled.cancelled() => return,
+        () = stop.cancelled() => return,
         address = resolve(&settings) => address,
     };
     let local = settings
@@ -144,9 +313,18 @@ async fn run(
         .or_else(|| source_towards(address))
         .unwrap_or_else(|| address.ip());
     let local = SocketAddr::new(local, wire.port());
-    Platform::new(peer, settings, address, local, wire, gateway, status, tasks)
-        .run(inbox)
-        .await;
+    let beginning = Beginning {
+        peer,
+        address,
+        local,
+        plan,
+        wire,
+        gateway,
+        status,
+        tasks,
+        stop,
+    };
+    Platform::new(beginning).run(inbox, orders).await;
 }
 
 /// Resolves the platform's host, however long that takes.
@@ -200,6 +378,8 @@ pub(super) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
+/// Orders of operators waiting for one platform's task.
+const ORDERS: usize = 16;
 /// Messages waiting for one platform's task.
 const INBOX: usize = 512;
 const LOOKUP_TIME: Duration = Duration::from_secs(5);

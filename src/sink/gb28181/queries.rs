@@ -10,7 +10,6 @@ use super::platform::{Platform, Purpose};
 use super::platforms::wall_clock;
 use super::requests::token;
 use crate::catalog::{Camera, Tree};
-use crate::ledger::State;
 use crate::proto::gb28181::answer::{self, BasicParam, DeviceInfo, DeviceStatus};
 use crate::proto::gb28181::{Ask, AskKind, catalogue};
 use crate::proto::sip::{Request, TransactionId, Transport};
@@ -206,12 +205,11 @@ impl Platform {
     fn deliver_catalogue(&mut self, ask: Ask) {
         let tree = self.tree();
         let cameras = tree.cameras();
-        let tree = match ask.code() {
-            _ if self.is_ours(&ask) => Some(tree),
-            Some(code) => tree.below(code),
-            // The region of the gateway itself is the whole of the business tree.
-            None if ask.device == self.gateway.civil_code => Some(tree),
-            None => None,
+        // The region of the gateway itself is the whole of the business tree.
+        let is_whole = self.is_ours(&ask) || ask.device == self.gateway.civil_code;
+        let tree = match tree.below(&ask.device) {
+            Some(below) if !self.is_ours(&ask) => Some(below),
+            _ => is_whole.then_some(tree),
         };
         info!(
             device = ask.device,
@@ -239,16 +237,7 @@ impl Platform {
                 self.queries.deliveries.pop_front();
                 continue;
             }
-            let style = catalogue::Style {
-                charset: self.settings.charset,
-                items_per_message: self.settings.items_per_message,
-                page_bytes_max: match self.target.transport {
-                    Transport::Udp => UDP_PAGE_BYTES,
-                    Transport::Tcp => TCP_PAGE_BYTES,
-                },
-                owner: &self.gateway.name,
-                civil_code: &self.gateway.civil_code,
-            };
+            let style = self.style();
             let is_on = |camera: &Camera| self.is_on(camera);
             let page =
                 catalogue::page(&delivery.ask, &delivery.tree, delivery.next, &style, &is_on);
@@ -264,11 +253,26 @@ impl Platform {
         }
     }
 
+    /// How items are written for this platform.
+    pub(super) fn style(&self) -> catalogue::Style<'_> {
+        catalogue::Style {
+            charset: self.settings.charset,
+            items_per_message: self.settings.items_per_message,
+            page_bytes_max: match self.target.transport {
+                Transport::Udp => UDP_PAGE_BYTES,
+                Transport::Tcp => TCP_PAGE_BYTES,
+            },
+            owner: &self.gateway.name,
+            civil_code: &self.gateway.civil_code,
+        }
+    }
+
     /// The tree as this platform sees it now.
-    fn tree(&self) -> Tree {
+    pub(super) fn tree(&self) -> Tree {
         let catalog = self.gateway.catalog.borrow().clone();
         let settings = &self.settings;
-        let tree = Tree::business(
+        let tree = Tree::new(
+            settings.tree,
             &catalog,
             &settings.share,
             settings.local_gb_id,
@@ -298,20 +302,6 @@ impl Platform {
         let catalog = self.gateway.catalog.borrow().clone();
         let camera = catalog.by_code(ask.code()?)?.clone();
         self.settings.share.includes(&camera).then_some(camera)
-    }
-
-    /// ON or OFF (contract of states): nothing is OFF before a try of this run failed.
-    fn is_on(&self, camera: &Camera) -> bool {
-        let status = self.gateway.sources.status(camera.id);
-        match status
-            .as_ref()
-            .map(|status| (status.state.state(), status.verified))
-        {
-            Some((State::Online | State::Degraded, _)) => true,
-            Some((State::Offline | State::Disabled, _)) => false,
-            Some((State::Unknown | State::Connecting, Some(verified))) => verified,
-            Some((State::Unknown | State::Connecting, None)) | None => self.settings.unknown_online,
-        }
     }
 }
 

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use super::settings::PlatformSettings;
+use super::subscription::Subscription;
 use super::transport::branch;
 use crate::proto::gb28181::CONTENT_TYPE;
-use crate::proto::sip::{Method, NameAddress, Request, Transport};
+use crate::proto::sip::{Headers, Method, NameAddress, Request, Transport};
 
 /// What all requests of one platform's task share.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Requests {
     number: u32,
     register_call: String,
     register_tag: String,
+    push_call: String,
+    push_tag: String,
 }
 
 impl Requests {
@@ -29,7 +32,15 @@ impl Requests {
             number: 0,
             register_call: token(),
             register_tag: token(),
+            push_call: token(),
+            push_tag: token(),
         }
+    }
+
+    /// A new call for the changes that are pushed in the next registration.
+    pub(super) fn renew_push(&mut self) {
+        self.push_call = token();
+        self.push_tag = token();
     }
 
     /// A new call for the next registration.
@@ -89,16 +100,49 @@ impl Requests {
         request
     }
 
+    /// A NOTIFY of the catalogue: inside a subscription, else outside any dialog.
+    pub(super) fn notify(
+        &mut self,
+        settings: &PlatformSettings,
+        subscription: Option<&Subscription>,
+        state: &str,
+        body: Option<Vec<u8>>,
+    ) -> Request {
+        let outside = Self::platform_uri(settings);
+        let uri = subscription.map_or(outside.as_str(), |subscription| subscription.uri.as_str());
+        let mut request = self.start(Method::Notify, uri.to_owned());
+        let headers = &mut request.headers;
+        match subscription {
+            Some(subscription) => {
+                headers.push("From", subscription.from.clone());
+                headers.push("To", subscription.to.clone());
+                headers.push("Call-ID", subscription.call_id.clone());
+                headers.push("Event", subscription.event.clone());
+            }
+            None => {
+                let us = format!("<sip:{}@{}>", settings.local_gb_id, settings.domain);
+                headers.push("From", format!("{us};tag={}", self.push_tag));
+                headers.push("To", format!("<{outside}>"));
+                headers.push("Call-ID", self.push_call.clone());
+                headers.push("Event", "Catalog");
+            }
+        }
+        headers.push("Subscription-State", state);
+        self.finish(&mut request);
+        request.headers.push("Contact", self.contact(settings));
+        if let Some(body) = body {
+            request.headers.push("Content-Type", CONTENT_TYPE);
+            request.body = body.into();
+        }
+        request
+    }
+
     /// A BYE of the call that `invite` began and we answered with `tag`.
     pub(super) fn bye(&mut self, invite: &Request, tag: &str) -> Request {
         let headers = &invite.headers;
         let from = headers.get("From").unwrap_or_default().to_owned();
         let to = headers.get("To").unwrap_or_default().to_owned();
-        let contact = headers.get("Contact").and_then(NameAddress::parse);
-        let theirs = contact
-            .or_else(|| NameAddress::parse(&from))
-            .map(|address| address.uri);
-        let mut request = self.start(Method::Bye, theirs.unwrap_or_default());
+        let mut request = self.start(Method::Bye, remote_target(headers));
         request.headers.push("From", format!("{to};tag={tag}"));
         request.headers.push("To", from);
         request
@@ -128,6 +172,13 @@ impl Requests {
         request.headers.push("Max-Forwards", "70");
         request.headers.push("User-Agent", USER_AGENT);
     }
+}
+
+/// Where requests inside a dialog of theirs go: their Contact, else their From.
+pub(super) fn remote_target(headers: &Headers) -> String {
+    let contact = headers.get("Contact").and_then(NameAddress::parse);
+    let theirs = contact.or_else(|| headers.from());
+    theirs.map(|address| address.uri).unwrap_or_default()
 }
 
 /// 96 random bits: unique over restarts.

@@ -20,6 +20,7 @@ use super::ports::{PortPair, RtpPorts};
 use super::settings::Media;
 use crate::bus::{Item, Subscriber};
 use crate::catalog::Camera;
+use crate::descriptors::Descriptors;
 use crate::ledger::{Cause, State};
 use crate::media::Payload;
 use crate::metrics::Metrics;
@@ -39,6 +40,7 @@ pub(super) struct Session {
     pub(super) local: IpAddr,
     pub(super) sources: Sources,
     pub(super) ports: RtpPorts,
+    pub(super) descriptors: Descriptors,
     pub(super) metrics: Metrics,
     /// Bytes sent to the platform, over all sessions.
     pub(super) meter: Arc<AtomicU64>,
@@ -81,14 +83,17 @@ impl Session {
             .sources
             .status(self.camera.id)
             .map_or(0, |status| status.failures);
-        let Some(lease) = self.sources.lease(&self.camera) else {
-            return self
-                .refuse((404, "its department is gone".to_owned()))
-                .await;
+        let lease = match self.sources.lease(&self.camera) {
+            Ok(lease) => lease,
+            Err(state) => return self.refuse((480, state.to_string())).await,
         };
         if let Err(refusal) = self.first_key_frame(&lease, failures).await {
             return self.refuse(refusal).await;
         }
+        let Some(_descriptors) = self.descriptors.take(DESCRIPTORS) else {
+            let no_more = "no file descriptor is left".to_owned();
+            return self.refuse((486, no_more)).await;
+        };
         let (bound, pair, port) = match media::bind(self.offer.transport, self.local, &self.ports) {
             Ok(bound) => bound,
             Err(error) => return self.refuse((486, format!("no RTP port: {error}"))).await,
@@ -176,6 +181,9 @@ impl Session {
         sender.run(lease.stream().subscribe()).await
     }
 }
+
+/// Media and RTCP over UDP; a listener and its connection over TCP.
+const DESCRIPTORS: u32 = 2;
 
 /// Counts a session while it runs.
 struct Running(prometheus::IntGauge);

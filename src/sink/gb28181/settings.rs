@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::catalog::{GbCode, Secret, Share};
+use crate::catalog::{GbCode, Secret, Share, TreeKind};
 use crate::media::VideoCodec;
 use crate::proto::gb28181::Charset;
 use crate::proto::sip::Transport;
@@ -45,6 +45,10 @@ pub struct PlatformSettings {
     pub keepalive: Keepalive,
     /// The most items of a page of the catalogue.
     pub items_per_message: usize,
+    /// Which tree it sees.
+    pub tree: TreeKind,
+    /// Whether it is told of changes without a subscription.
+    pub push_changes: bool,
     /// The status of cameras that were not tried since the start.
     pub unknown_online: bool,
     /// What it may see.
@@ -55,6 +59,34 @@ pub struct PlatformSettings {
     pub authority: Authority,
     /// What it may use.
     pub limits: Limits,
+}
+
+impl PlatformSettings {
+    /// Whether a change to `new` begins the platform anew: who and where it is, and who we are there.
+    /// All else is taken over while calls go on.
+    pub fn begins_anew(&self, new: &Self) -> bool {
+        let who = |settings: &Self| {
+            (
+                (
+                    settings.gb_id,
+                    settings.host.clone(),
+                    settings.port,
+                    settings.transport,
+                ),
+                (
+                    settings.local_gb_id,
+                    settings.local_address,
+                    settings.signalling.clone(),
+                ),
+                (
+                    settings.username.clone(),
+                    settings.domain.clone(),
+                    settings.password.clone(),
+                ),
+            )
+        };
+        who(self) != who(new)
+    }
 }
 
 /// The heartbeat.

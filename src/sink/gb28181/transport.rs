@@ -4,10 +4,11 @@
 //! is the platform's code; inside a call the call decides. Anything else is answered 403, at a limited
 //! rate, and has no effect. An answer belongs to the platform whose mark its branch bears.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -71,7 +72,9 @@ pub(super) struct Wire(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     udp: UdpSocket,
-    peers: Vec<Peer>,
+    /// By number; a number is given once.
+    peers: RwLock<BTreeMap<usize, Arc<Peer>>>,
+    next_peer: AtomicUsize,
     metrics: Metrics,
     tasks: Tasks,
     connections: Mutex<HashMap<SocketAddr, mpsc::Sender<Bytes>>>,
@@ -82,15 +85,11 @@ struct Shared {
 
 impl Wire {
     /// Starts to read the sockets.
-    pub(super) fn start(
-        sockets: Sockets,
-        peers: Vec<Peer>,
-        metrics: Metrics,
-        tasks: &Tasks,
-    ) -> Self {
+    pub(super) fn start(sockets: Sockets, metrics: Metrics, tasks: &Tasks) -> Self {
         let wire = Self(Arc::new(Shared {
             udp: sockets.udp,
-            peers,
+            peers: RwLock::default(),
+            next_peer: AtomicUsize::new(0),
             metrics,
             tasks: tasks.clone(),
             connections: Mutex::default(),
@@ -117,6 +116,35 @@ impl Wire {
             }
         });
         wire
+    }
+
+    /// Lets messages reach a platform; returns its number.
+    pub(super) fn add_peer(&self, peer: Peer) -> usize {
+        let mut peers = self.0.peers.write().unwrap_or_else(PoisonError::into_inner);
+        // A number is never given again: a late answer must not reach another platform.
+        let number = self.0.next_peer.fetch_add(1, Ordering::Relaxed);
+        peers.insert(number, Arc::new(peer));
+        number
+    }
+
+    /// Forgets a platform.
+    pub(super) fn remove_peer(&self, number: usize) {
+        let mut peers = self.0.peers.write().unwrap_or_else(PoisonError::into_inner);
+        peers.remove(&number);
+    }
+
+    fn peer(&self, number: usize) -> Option<Arc<Peer>> {
+        let peers = self.0.peers.read().unwrap_or_else(PoisonError::into_inner);
+        peers.get(&number).cloned()
+    }
+
+    /// The number of the first platform that is so.
+    fn find_peer(&self, is_it: impl Fn(&Peer) -> bool) -> Option<usize> {
+        let peers = self.0.peers.read().unwrap_or_else(PoisonError::into_inner);
+        peers
+            .iter()
+            .find(|(_, peer)| is_it(peer))
+            .map(|(number, _)| *number)
     }
 
     /// The port of `listen.sip`.
@@ -201,12 +229,8 @@ impl Wire {
             match listener.accept().await {
                 Ok((stream, address)) => {
                     let address = canonical(address);
-                    let is_known = self
-                        .0
-                        .peers
-                        .iter()
-                        .any(|peer| contains(&peer.signalling, address.ip()));
-                    if is_known {
+                    let known = self.find_peer(|peer| contains(&peer.signalling, address.ip()));
+                    if known.is_some() {
                         self.adopt(Some(stream), address);
                     } else {
                         self.0.metrics.refuse("sip_stranger");
@@ -312,7 +336,7 @@ impl Wire {
             }
             Message::Request(request) => self.peer_of_request(request, source.address.ip()),
         };
-        let Some(peer) = peer.and_then(|peer| self.0.peers.get(peer)) else {
+        let Some(peer) = peer.and_then(|peer| self.peer(peer)) else {
             return self.refuse(message, source).await;
         };
         if peer.inbox.try_send(Inbound { message, source }).is_err() {
@@ -322,7 +346,7 @@ impl Wire {
 
     fn peer_of_request(&self, request: &Request, source: IpAddr) -> Option<usize> {
         let from = request.headers.from()?;
-        let by_source = self.0.peers.iter().position(|peer| {
+        let by_source = self.find_peer(|peer| {
             contains(&peer.signalling, source) && from.user == peer.gb_id.as_str()
         });
         // Inside a call the call decides: some platforms send its ACK or BYE from elsewhere.
