@@ -1,8 +1,12 @@
 //! The section `departments`.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::reader::Section;
-use super::values::{id, network, number, one_of, text};
-use crate::catalog::{Department, Pull};
+use super::values::{duration, id, network, number, one_of, rate, secret, text};
+use crate::catalog::{Department, DepartmentLimits, Pull, Secret};
+use crate::sink::gb28181::PlatformSettings;
 
 /// The industry digits of the departments that the contract names.
 const INDUSTRIES: [(&str, &str); 6] = [
@@ -48,6 +52,7 @@ fn department(section: &Section<'_>) -> Department {
     if industry.is_none() && default.is_none() && !id.is_empty() {
         section.missing("industry");
     }
+    let credentials = credentials(section);
     let department = Department {
         name: section.value("name", text).unwrap_or_else(|| id.clone()),
         networks: section.values("networks", network).unwrap_or_default(),
@@ -66,10 +71,96 @@ fn department(section: &Section<'_>) -> Department {
         network: section
             .value("network", number(0..=9))
             .unwrap_or(if id == "social" { 7 } else { 6 }),
+        probe_interval: probe_interval(&section.section("probe")),
+        credentials,
+        limits: limits(&section.section("limits")),
+        shared_with: shared_with(&section.section("sharing")),
         id,
     };
-    section.finish(&["probe", "credentials", "limits", "sharing"]);
+    section.finish(&[]);
     department
+}
+
+/// `none` is for departments whose cameras cannot bear it.
+fn probe_interval(section: &Section<'_>) -> Option<Duration> {
+    let second = Duration::from_secs(1);
+    let interval = section.value("interval", |text| match text {
+        "none" => Ok(None),
+        other => duration(second..=86_400 * second)(other).map(Some),
+    });
+    section.finish(&[]);
+    interval.unwrap_or(Some(600 * second))
+}
+
+/// Users and passwords that cameras name in their column `credential`.
+fn credentials(section: &Section<'_>) -> BTreeMap<String, (String, Secret)> {
+    let mut credentials = BTreeMap::new();
+    for (name, section) in section.named_sections("credentials") {
+        if let Err(message) = id(&name) {
+            section.fail("username", message);
+        }
+        let username = section.required("username", text);
+        let password = secret(&section, "password");
+        section.finish(&[]);
+        if let (Some(username), Some(password)) = (username, password) {
+            credentials.insert(name, (username, password));
+        }
+    }
+    credentials
+}
+
+fn limits(section: &Section<'_>) -> DepartmentLimits {
+    let default = DepartmentLimits::default();
+    let limits = DepartmentLimits {
+        streams: section
+            .value("streams", number(1..=100_000))
+            .unwrap_or(default.streams),
+        bandwidth: section
+            .value("bandwidth", rate)
+            .unwrap_or(default.bandwidth),
+        connects_per_second: section
+            .value("connects_per_second", number(1..=250))
+            .map_or(default.connects_per_second, f64::from),
+    };
+    section.finish(&[]);
+    limits
+}
+
+/// The platforms are checked against the section `platforms` once that is read.
+fn shared_with(section: &Section<'_>) -> Option<Vec<String>> {
+    let platforms = section.values("platforms", id);
+    section.finish(&["hours", "case_required", "never"]);
+    platforms
+}
+
+/// A platform sees a department when both sides name one another.
+pub(super) fn withhold(departments: &[Department], platforms: &mut [PlatformSettings]) {
+    for platform in platforms {
+        let id = &platform.id;
+        let is_shared = |name: &String| {
+            departments
+                .iter()
+                .any(|department| department.id == *name && department.is_shared_with(id))
+        };
+        platform.share.departments.retain(is_shared);
+    }
+}
+
+/// A department is shared with platforms that exist.
+pub(super) fn check_sharing(root: &Section<'_>, platforms: &[PlatformSettings]) {
+    let known = || platforms.iter().map(|platform| platform.id.as_str());
+    for department in root.sections("departments") {
+        let sharing = department.section("sharing");
+        sharing.values("platforms", |text| {
+            if known().any(|id| id == text) {
+                return Ok(());
+            }
+            Err(format!(
+                "`{text}` is no platform: {}",
+                known().collect::<Vec<_>>().join(", ")
+            ))
+        });
+    }
 }
 
 const DEPARTMENTS_MAX: usize = 32;

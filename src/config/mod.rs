@@ -4,11 +4,14 @@
 //! yet is refused, not ignored.
 
 mod departments;
+mod overrides;
 mod platforms;
 mod reader;
+mod regions;
 mod sections;
 mod values;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +20,8 @@ use crate::problem::Problem;
 use crate::sink::gb28181::PlatformSettings;
 use crate::source;
 use crate::yaml::parse;
+
+pub use overrides::Overrides;
 
 use reader::{Context, Section};
 
@@ -48,10 +53,12 @@ pub struct Gateway {
     pub data_dir: PathBuf,
     /// The zone of all times towards platforms.
     pub timezone: chrono_tz::Tz,
+    /// Names of divisions by code.
+    pub regions: BTreeMap<String, String>,
 }
 
 /// Where it listens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Listen {
     /// Health; loopback only.
     pub http: SocketAddr,
@@ -65,24 +72,9 @@ pub struct Listen {
     pub admin: PathBuf,
 }
 
+const ADMIN_SOCKET: &str = "/run/huiju/admin.sock";
 /// The default of `--config`.
 pub const DEFAULT_PATH: &str = "/etc/huiju/huiju.yaml";
-
-/// Overrides by environment are of the contract, not of this version: refused, not ignored.
-fn overrides(file: &str) -> Vec<Problem> {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let mut names: Vec<_> = names
-        .filter(|name| name.starts_with("HUIJU_SET_"))
-        .collect();
-    names.sort();
-    let problem = |name| Problem {
-        file: file.to_owned(),
-        line: 0,
-        column: 0,
-        message: format!("the environment's {name} is not supported by this version: unset it"),
-    };
-    names.into_iter().map(problem).collect()
-}
 
 impl Config {
     /// Reads and checks a configuration file.
@@ -101,24 +93,43 @@ impl Config {
                 message,
             }]
         })?;
-        let overrides = overrides(&file);
-        if !overrides.is_empty() {
-            return Err(overrides);
-        }
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        Self::parse(&file, folder, &text)
+        Self::parse(&file, folder, &text, &Overrides::of_environment())
     }
 
-    /// Checks the text of a configuration; relative paths count from `folder`.
+    /// The admin socket of the gateway that runs with this file. Nothing else of it is looked at: whoever
+    /// asks the gateway may not have its secrets, and the file may have been broken since.
+    pub fn admin_socket(path: &Path) -> PathBuf {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let Ok(mut root) = parse(&file, &text) else {
+            return PathBuf::from(ADMIN_SOCKET);
+        };
+        let overrides = Overrides::of_environment();
+        overrides.apply(&mut root);
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        let context = Context::new(&file, folder, &overrides);
+        let listen =
+            Section::root(&context, &root).map(|root| sections::listen(&root.section("listen")));
+        listen.map_or_else(|| PathBuf::from(ADMIN_SOCKET), |listen| listen.admin)
+    }
+
+    /// Checks the text of a configuration, changed by `overrides`; relative paths count from `folder`.
     ///
     /// # Errors
     ///
     /// All that is wrong with it.
-    pub fn parse(file: &str, folder: &Path, text: &str) -> Result<Self, Vec<Problem>> {
-        let root = parse(file, text).map_err(|problem| vec![problem])?;
-        let context = Context::new(file, folder);
+    pub fn parse(
+        file: &str,
+        folder: &Path,
+        text: &str,
+        overrides: &Overrides,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut root = parse(file, text).map_err(|problem| vec![problem])?;
+        let mut problems = overrides.apply(&mut root);
+        let context = Context::new(file, folder, overrides);
         let config = Section::root(&context, &root).map(|section| Self::read(&section));
-        let problems = context.into_problems();
+        problems.extend(context.into_problems());
         match config {
             Some(config) if problems.is_empty() => Ok(config),
             _ => Err(problems),
@@ -131,7 +142,9 @@ impl Config {
         let streams = sections::streams(&root.section("streams"));
         let departments = departments::read(root);
         let inventory = sections::inventory(&root.section("inventory"));
-        let platforms = platforms::read(root, &departments);
+        let mut platforms = platforms::read(root, &departments);
+        departments::check_sharing(root, &platforms);
+        departments::withhold(&departments, &mut platforms);
         root.finish(&["public", "audit"]);
         Self {
             gateway,

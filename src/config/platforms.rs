@@ -10,7 +10,7 @@ use super::values::{
     address_or_auto, boolean, code, duration, host_and_port, id, network, number, one_of, only,
     rate, secret, text,
 };
-use crate::catalog::{Department, GbCode, Secret, Share, kind};
+use crate::catalog::{Department, GbCode, Secret, Share, TreeKind, kind};
 use crate::media::VideoCodec;
 use crate::proto::gb28181::Charset;
 use crate::proto::sip::Transport;
@@ -96,6 +96,8 @@ fn platform(section: &Section<'_>, departments: &[Department]) -> Option<Platfor
         limits: limits(&section.section("limits")),
         // The catalogue's own keys are read below.
         items_per_message: 1,
+        tree: TreeKind::default(),
+        push_changes: true,
         unknown_online: true,
         share: Share::default(),
         id: id.unwrap_or_default(),
@@ -151,8 +153,6 @@ fn with_catalogue(
     section: &Section<'_>,
     departments: &[Department],
 ) -> PlatformSettings {
-    section.value("tree", only("business"));
-    section.value("push_changes", only("false"));
     let share = section.section("share");
     let known = |text: &str| {
         let found = departments.iter().find(|department| department.id == text);
@@ -183,6 +183,16 @@ fn with_catalogue(
                 one_of(&[("1", 1), ("2", 2), ("4", 4), ("8", 8)]),
             )
             .unwrap_or(1),
+        tree: section
+            .value(
+                "tree",
+                one_of(&[
+                    ("business", TreeKind::Business),
+                    ("region", TreeKind::Region),
+                ]),
+            )
+            .unwrap_or_default(),
+        push_changes: section.value("push_changes", boolean).unwrap_or(true),
         unknown_online: section.value("unknown_online", boolean).unwrap_or(true),
         share: Share {
             departments: shared.unwrap_or_default(),

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::overrides::Overrides;
 use crate::problem::{Problem, did_you_mean};
 use crate::yaml::{Node, Value};
 
@@ -12,14 +13,17 @@ use crate::yaml::{Node, Value};
 pub(super) struct Context {
     file: String,
     folder: PathBuf,
+    /// Variables of the environment that changed the file; see [`Overrides`].
+    overrides: Vec<String>,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl Context {
-    pub(super) fn new(file: &str, folder: &Path) -> Self {
+    pub(super) fn new(file: &str, folder: &Path, overrides: &Overrides) -> Self {
         Self {
             file: file.to_owned(),
             folder: folder.to_owned(),
+            overrides: overrides.names(),
             problems: RefCell::default(),
         }
     }
@@ -36,13 +40,26 @@ impl Context {
     }
 
     pub(super) fn fail(&self, line: u64, column: u64, message: impl Into<String>) {
-        let (file, message) = (self.file.clone(), message.into());
-        self.problems.borrow_mut().push(Problem {
-            file,
-            line,
-            column,
-            message,
-        });
+        let overridden = Overrides::number_of(line).and_then(|number| self.overrides.get(number));
+        let problem = match overridden {
+            Some(name) => Problem {
+                file: format!("environment {name}"),
+                line: 0,
+                column: 0,
+                message: message.into(),
+            },
+            None => Problem {
+                file: self.file.clone(),
+                line,
+                column,
+                message: message.into(),
+            },
+        };
+        // A value that two parts of the configuration look at is told once.
+        let mut problems = self.problems.borrow_mut();
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
 }
 
@@ -107,6 +124,28 @@ impl<'a> Section<'a> {
             let name = format!("{}[{number}]", self.path(key));
             if matches!(node.value, Value::Map(_)) {
                 sections.push(Section::new(self.context, name, Some(node)));
+            } else {
+                self.context
+                    .fail(node.line, node.column, format!("{name} must be a mapping"));
+            }
+        }
+        sections
+    }
+
+    /// The mappings of a mapping whose keys are names.
+    pub(super) fn named_sections(&self, key: &'static str) -> Vec<(String, Self)> {
+        let section = self.section(key);
+        let Some(Value::Map(entries)) = section.node.map(|node| &node.value) else {
+            return Vec::new();
+        };
+        let mut sections = Vec::new();
+        for (key, node) in entries {
+            let name = section.path(&key.name);
+            if matches!(node.value, Value::Map(_)) {
+                sections.push((
+                    key.name.clone(),
+                    Section::new(self.context, name, Some(node)),
+                ));
             } else {
                 self.context
                     .fail(node.line, node.column, format!("{name} must be a mapping"));

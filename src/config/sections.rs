@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::Section;
+use super::regions;
 use super::values::{duration, loopback, ports, socket, text};
-use super::{Gateway, Listen};
+use super::{ADMIN_SOCKET, Gateway, Listen};
 use crate::catalog::pad_civil_code;
 use crate::source;
 
@@ -27,8 +28,11 @@ pub(super) fn gateway(section: &Section<'_>) -> Gateway {
                     .map_err(|_| format!("`{text}` is no time zone"))
             })
             .unwrap_or(chrono_tz::Asia::Shanghai),
+        regions: section
+            .value("regions", |path| regions::read(&section.context.path(path)))
+            .unwrap_or_default(),
     };
-    section.finish(&["regions", "secrets_key"]);
+    section.finish(&["secrets_key"]);
     gateway
 }
 
@@ -55,7 +59,7 @@ pub(super) fn listen(section: &Section<'_>) -> Listen {
             .value("rtp_ports", ports)
             .unwrap_or((20_000, 29_999)),
         admin: section.value("admin", text).map_or_else(
-            || PathBuf::from("/run/huiju/admin.sock"),
+            || PathBuf::from(ADMIN_SOCKET),
             |path| section.context.path(&path),
         ),
     };
