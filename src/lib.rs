@@ -20,6 +20,7 @@ pub mod bus;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod descriptors;
 pub mod gateway;
 pub mod import;
 pub mod ledger;

@@ -1,10 +1,11 @@
-//! `GET /api/v1/cameras`.
+//! `/api/v1/cameras`: which there are and how they are; a probe, maintenance.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 
 use super::Api;
+use super::operations::Operation;
 use super::problem::Problem;
 use super::status::timestamp;
 use crate::catalog::Camera;
@@ -29,7 +30,7 @@ pub(super) struct Page {
 }
 
 #[derive(Debug, Serialize)]
-struct CameraItem {
+pub(super) struct CameraItem {
     id: String,
     gb_code: String,
     name: String,
@@ -77,6 +78,51 @@ pub(super) async fn list(
         .next()
         .and_then(|_| items.last().map(|item| item.gb_code.clone()));
     Ok(Json(Page { items, next }))
+}
+
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<CameraItem>, Problem> {
+    let camera = api.camera(&id)?;
+    Ok(Json(item(&camera, &api.0.sources)))
+}
+
+/// Tries the camera now and answers when there is a verdict.
+pub(super) async fn probe(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<CameraItem>, Problem> {
+    let camera = api.camera(&id)?;
+    // A camera that is out of service is not tried; its state says so.
+    drop(api.0.sources.probe(&camera).await);
+    Ok(Json(item(&camera, &api.0.sources)))
+}
+
+pub(super) async fn enable(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<CameraItem>, Problem> {
+    maintain(&api, &id, false).await
+}
+
+pub(super) async fn disable(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<CameraItem>, Problem> {
+    maintain(&api, &id, true).await
+}
+
+async fn maintain(api: &Api, id: &str, is_maintained: bool) -> Result<Json<CameraItem>, Problem> {
+    let camera = api.camera(id)?;
+    let wanted = camera.id;
+    let done = api.ask(|answer| Operation::Maintain {
+        camera: wanted,
+        is_maintained,
+        answer,
+    });
+    done.await?.map_err(Problem::internal)?;
+    Ok(Json(item(&camera, &api.0.sources)))
 }
 
 impl Filter {

@@ -6,9 +6,12 @@
 mod admin;
 mod cameras;
 mod health;
+mod operations;
 mod platforms;
 mod problem;
+mod sessions;
 mod status;
+mod why;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,50 +19,68 @@ use std::time::SystemTime;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use axum::{Router, middleware};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Camera, Catalog};
 use crate::metrics::Metrics;
-use crate::sink::gb28181::Platforms;
+use crate::sink::gb28181::{PlatformStatus, Platforms};
 use crate::source::Sources;
 
 pub use admin::{bind_admin, serve_admin};
 pub use health::serve;
+pub use operations::{Interval, Operation, Refused, ReloadReport};
 
-/// What the routes read. Cloning shares it.
+use self::problem::Problem;
+
+/// What the routes read, and where orders go. Cloning shares it.
 #[derive(Clone, Debug)]
-pub struct Api(Arc<Shared>);
+pub struct Api(Arc<Parts>);
 
+/// What the routes read, and where orders go.
 #[derive(Debug)]
-struct Shared {
-    catalog: watch::Receiver<Arc<Catalog>>,
-    sources: Sources,
-    platforms: Platforms,
-    metrics: Metrics,
-    started: SystemTime,
-    ready: watch::Receiver<bool>,
+pub struct Parts {
+    /// The cameras.
+    pub catalog: watch::Receiver<Arc<Catalog>>,
+    /// How they are.
+    pub sources: Sources,
+    /// The platforms.
+    pub platforms: Platforms,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Since when the gateway runs.
+    pub started: SystemTime,
+    /// True while it serves.
+    pub ready: watch::Receiver<bool>,
+    /// Orders to the root.
+    pub operations: mpsc::Sender<Operation>,
 }
 
 impl Api {
-    /// Puts together what the routes read; `ready` turns true once every listener is bound.
-    pub fn new(
-        catalog: watch::Receiver<Arc<Catalog>>,
-        sources: Sources,
-        platforms: Platforms,
-        metrics: Metrics,
-        started: SystemTime,
-        ready: watch::Receiver<bool>,
-    ) -> Self {
-        Self(Arc::new(Shared {
-            catalog,
-            sources,
-            platforms,
-            metrics,
-            started,
-            ready,
-        }))
+    /// Puts the routes together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The camera of that id or code.
+    fn camera(&self, id: &str) -> Result<Arc<Camera>, Problem> {
+        let catalog = self.0.catalog.borrow().clone();
+        catalog
+            .find(id)
+            .cloned()
+            .ok_or_else(|| Problem::no_such("camera", id))
+    }
+
+    /// The platform of that id.
+    fn platform(&self, id: &str) -> Result<PlatformStatus, Problem> {
+        let found = self
+            .0
+            .platforms
+            .statuses()
+            .into_iter()
+            .find(|status| status.id == id);
+        found.ok_or_else(|| Problem::no_such("platform", id))
     }
 
     /// The routes of `listen.http`.
@@ -76,8 +97,18 @@ impl Api {
     pub fn admin(&self) -> Router {
         let routes = health::routes()
             .route("/api/v1/status", get(status::show))
+            .route("/api/v1/reload", post(operations::reload))
             .route("/api/v1/cameras", get(cameras::list))
-            .route("/api/v1/platforms", get(platforms::list));
+            .route("/api/v1/cameras/{id}", get(cameras::show))
+            .route("/api/v1/cameras/{id}/why", get(why::camera))
+            .route("/api/v1/cameras/{id}/probe", post(cameras::probe))
+            .route("/api/v1/cameras/{id}/enable", post(cameras::enable))
+            .route("/api/v1/cameras/{id}/disable", post(cameras::disable))
+            .route("/api/v1/platforms", get(platforms::list))
+            .route("/api/v1/platforms/{id}", get(platforms::show))
+            .route("/api/v1/platforms/{id}/why", get(why::platform))
+            .route("/api/v1/sessions", get(sessions::list))
+            .route("/api/v1/sessions/{id}", delete(sessions::stop));
         self.counted(routes)
     }
 

@@ -1,10 +1,11 @@
-//! `GET /api/v1/platforms`.
+//! `GET /api/v1/platforms`, `GET /api/v1/platforms/{id}`.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use serde::Serialize;
 
 use super::Api;
+use super::problem::Problem;
 use super::status::timestamp;
 use crate::sink::gb28181::PlatformStatus;
 
@@ -16,7 +17,7 @@ pub(super) struct Page {
 }
 
 #[derive(Debug, Serialize)]
-struct PlatformItem {
+pub(super) struct PlatformItem {
     id: String,
     name: String,
     address: String,
@@ -25,6 +26,8 @@ struct PlatformItem {
     reason: Option<String>,
     sessions: usize,
     cameras: usize,
+    subscribed: bool,
+    notices_waiting: usize,
 }
 
 impl From<PlatformStatus> for PlatformItem {
@@ -38,6 +41,8 @@ impl From<PlatformStatus> for PlatformItem {
             reason: status.reason,
             sessions: status.sessions,
             cameras: status.cameras,
+            subscribed: status.is_subscribed,
+            notices_waiting: status.notices,
         }
     }
 }
@@ -51,4 +56,11 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Page> {
         .map(PlatformItem::from)
         .collect();
     Json(Page { items, next: None })
+}
+
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<PlatformItem>, Problem> {
+    api.platform(&id).map(|status| Json(status.into()))
 }

@@ -12,34 +12,60 @@ pub(super) struct Problem {
     code: &'static str,
     title: &'static str,
     detail: String,
+    /// Each thing that is wrong, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<String>,
 }
 
 impl Problem {
-    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+    fn new(
+        status: u16,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
-            status: 400,
-            code: "bad_request",
-            title: "Bad request",
+            status,
+            code,
+            title,
             detail: detail.into(),
+            problems: Vec::new(),
         }
+    }
+
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(400, "bad_request", "Bad request", detail)
     }
 
     pub(super) fn internal(detail: impl Into<String>) -> Self {
-        Self {
-            status: 500,
-            code: "internal",
-            title: "Internal error",
-            detail: detail.into(),
-        }
+        Self::new(500, "internal", "Internal error", detail)
     }
 
     pub(super) fn not_ready() -> Self {
-        let detail = "the gateway is starting or stopping".to_owned();
+        Self::new(
+            503,
+            "not_ready",
+            "Not ready",
+            "the gateway is starting or stopping",
+        )
+    }
+
+    pub(super) fn no_such(what: &str, id: &str) -> Self {
+        let id: String = id.chars().take(64).collect();
+        Self::new(
+            404,
+            "not_found",
+            "Not found",
+            format!("there is no {what} `{id}`"),
+        )
+    }
+
+    /// A reload that is refused whole.
+    pub(super) fn refused(code: &'static str, problems: Vec<String>) -> Self {
+        let detail = "the configuration or the inventory is refused: nothing has changed";
         Self {
-            status: 503,
-            code: "not_ready",
-            title: "Not ready",
-            detail,
+            problems,
+            ..Self::new(422, code, "Refused", detail)
         }
     }
 }
@@ -54,11 +80,10 @@ impl IntoResponse for Problem {
 
 /// The answer to a path that is not served.
 pub(super) async fn not_found() -> Problem {
-    let detail = "nothing is served at this path".to_owned();
-    Problem {
-        status: 404,
-        code: "not_found",
-        title: "Not found",
-        detail,
-    }
+    Problem::new(
+        404,
+        "not_found",
+        "Not found",
+        "nothing is served at this path",
+    )
 }

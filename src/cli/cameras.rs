@@ -1,13 +1,12 @@
-//! `huiju camera list`.
+//! `huiju camera list|show|why|probe|enable|disable`.
 
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::Value;
 
-use super::client::get;
-use super::say;
-use crate::config::Config;
+use super::client::{Client, segment};
+use super::{say, tell};
 
 /// Which cameras.
 #[derive(Debug, Args)]
@@ -21,11 +20,11 @@ pub(super) struct Filter {
 }
 
 /// As JSON it is one page of the API that holds all of them.
-pub(super) async fn list(config: &Config, filter: &Filter, json: bool) -> ExitCode {
+pub(super) async fn list(client: &Client, filter: &Filter, json: bool) -> ExitCode {
     let mut cursor: Option<String> = None;
     let mut cameras: Vec<Value> = Vec::new();
     loop {
-        let mut page = match get(config, &path(filter, cursor.as_deref())).await {
+        let mut page = match client.get(&path(filter, cursor.as_deref())).await {
             Ok(page) => page,
             Err(code) => return code,
         };
@@ -49,6 +48,34 @@ pub(super) async fn list(config: &Config, filter: &Filter, json: bool) -> ExitCo
         say(&line(camera));
     }
     ExitCode::SUCCESS
+}
+
+pub(super) async fn show(client: &Client, id: &str, json: bool) -> ExitCode {
+    tell(
+        client
+            .get(&format!("/api/v1/cameras/{}", segment(id)))
+            .await,
+        json,
+    )
+}
+
+pub(super) async fn why(client: &Client, id: &str, json: bool) -> ExitCode {
+    tell(
+        client
+            .get(&format!("/api/v1/cameras/{}/why", segment(id)))
+            .await,
+        json,
+    )
+}
+
+/// `probe`, `enable` or `disable`.
+pub(super) async fn order(client: &Client, id: &str, order: &str, json: bool) -> ExitCode {
+    tell(
+        client
+            .post(&format!("/api/v1/cameras/{}/{order}", segment(id)))
+            .await,
+        json,
+    )
 }
 
 fn path(filter: &Filter, cursor: Option<&str>) -> String {

@@ -5,7 +5,9 @@ mod cameras;
 mod check;
 mod client;
 mod platforms;
+mod reload;
 mod run;
+mod sessions;
 mod status;
 
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::client::Client;
 use crate::config::{Config, DEFAULT_PATH};
 
 /// huiju (汇聚): takes department cameras in by RTSP and republishes them by GB/T 28181.
@@ -33,8 +36,10 @@ pub struct Cli {
 enum Command {
     /// Run the gateway until it is told to stop.
     Run,
-    /// Check configuration and inventory; nothing is started.
-    Check,
+    /// Check configuration and inventory; the gateway is not touched.
+    Check(check::What),
+    /// Have the running gateway read configuration and inventory again.
+    Reload(reload::How),
     /// The running gateway in a few lines.
     Status,
     /// Cameras of the running gateway.
@@ -43,36 +48,147 @@ enum Command {
     /// Platforms of the running gateway.
     #[command(subcommand)]
     Platform(PlatformCommand),
+    /// Who watches now.
+    #[command(subcommand)]
+    Session(SessionCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum CameraCommand {
     /// All cameras with their states.
     List(cameras::Filter),
+    /// One camera, by id or code.
+    Show {
+        /// Its id or code.
+        id: String,
+    },
+    /// Why it is as it is, and what to do.
+    Why {
+        /// Its id or code.
+        id: String,
+    },
+    /// Try it now.
+    Probe {
+        /// Its id or code.
+        id: String,
+    },
+    /// Take it back into service.
+    Enable {
+        /// Its id or code.
+        id: String,
+    },
+    /// Take it out of service for maintenance; that survives a restart.
+    Disable {
+        /// Its id or code.
+        id: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 enum PlatformCommand {
     /// All platforms with their registrations.
     List,
+    /// One platform.
+    Show {
+        /// Its id in the configuration.
+        id: String,
+    },
+    /// Why it is as it is, and what to do.
+    Why {
+        /// Its id in the configuration.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SessionCommand {
+    /// All sessions.
+    List,
+    /// End a session.
+    Stop {
+        /// Its id, as `session list` prints it.
+        id: String,
+    },
 }
 
 impl Cli {
     /// Does what the command line says.
     pub async fn run(self) -> ExitCode {
-        let config = match Config::load(&self.config) {
-            Ok(config) => config,
-            Err(problems) => return wrong_config(&problems),
-        };
+        let client = Client::new(&self.config);
+        let json = self.json;
         match self.command {
-            Command::Run => run::run(config).await,
-            Command::Check => check::run(&config, self.json),
-            Command::Status => status::run(&config, self.json).await,
-            Command::Camera(CameraCommand::List(filter)) => {
-                cameras::list(&config, &filter, self.json).await
+            Command::Run => match Config::load(&self.config) {
+                Ok(config) => run::run(self.config, config).await,
+                Err(problems) => wrong_config(&problems),
+            },
+            Command::Check(what) => match Config::load(&self.config) {
+                Ok(config) => check::run(&config, &what, json).await,
+                Err(problems) => wrong_config(&problems),
+            },
+            Command::Reload(how) => reload::run(&client, &how, json).await,
+            Command::Status => status::run(&client, json).await,
+            Command::Camera(command) => command.run(&client, json).await,
+            Command::Platform(PlatformCommand::List) => platforms::list(&client, json).await,
+            Command::Platform(PlatformCommand::Show { id }) => {
+                platforms::show(&client, &id, json).await
             }
-            Command::Platform(PlatformCommand::List) => platforms::list(&config, self.json).await,
+            Command::Platform(PlatformCommand::Why { id }) => {
+                platforms::why(&client, &id, json).await
+            }
+            Command::Session(SessionCommand::List) => sessions::list(&client, json).await,
+            Command::Session(SessionCommand::Stop { id }) => sessions::stop(&client, &id).await,
         }
+    }
+}
+
+impl CameraCommand {
+    async fn run(self, client: &Client, json: bool) -> ExitCode {
+        match self {
+            Self::List(filter) => cameras::list(client, &filter, json).await,
+            Self::Show { id } => cameras::show(client, &id, json).await,
+            Self::Why { id } => cameras::why(client, &id, json).await,
+            Self::Probe { id } => cameras::order(client, &id, "probe", json).await,
+            Self::Enable { id } => cameras::order(client, &id, "enable", json).await,
+            Self::Disable { id } => cameras::order(client, &id, "disable", json).await,
+        }
+    }
+}
+
+/// Prints an object of the API: as JSON, or a field a line.
+fn tell(answer: Result<serde_json::Value, ExitCode>, json: bool) -> ExitCode {
+    match answer {
+        Ok(value) if json => say(&value.to_string()),
+        Ok(value) => fields("", &value).iter().for_each(|line| say(line)),
+        Err(code) => return code,
+    }
+    ExitCode::SUCCESS
+}
+
+/// `name: value`, with the names above it; what is empty is left out.
+fn fields(name: &str, value: &serde_json::Value) -> Vec<String> {
+    use serde_json::Value;
+    let below = |key: &str| {
+        if name.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{name}.{key}")
+        }
+    };
+    match value {
+        Value::Null => Vec::new(),
+        Value::String(text) if text.is_empty() => Vec::new(),
+        Value::String(text) => vec![format!("{name}: {text}")],
+        Value::Bool(_) | Value::Number(_) => vec![format!("{name}: {value}")],
+        Value::Array(items) => {
+            let numbered = items.iter().enumerate();
+            numbered
+                .flat_map(|(number, item)| fields(&below(&number.to_string()), item))
+                .collect()
+        }
+        Value::Object(entries) => entries
+            .iter()
+            .flat_map(|(key, value)| fields(&below(key), value))
+            .collect(),
     }
 }
 

@@ -1,15 +1,14 @@
-//! `huiju platform list`.
+//! `huiju platform list|show|why`.
 
 use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::client::get;
-use super::say;
-use crate::config::Config;
+use super::client::{Client, segment};
+use super::{say, tell};
 
-pub(super) async fn list(config: &Config, json: bool) -> ExitCode {
-    let page = match get(config, "/api/v1/platforms").await {
+pub(super) async fn list(client: &Client, json: bool) -> ExitCode {
+    let page = match client.get("/api/v1/platforms").await {
         Ok(page) => page,
         Err(code) => return code,
     };
@@ -30,6 +29,24 @@ pub(super) async fn list(config: &Config, json: bool) -> ExitCode {
         say(&line(platform));
     }
     ExitCode::SUCCESS
+}
+
+pub(super) async fn show(client: &Client, id: &str, json: bool) -> ExitCode {
+    tell(
+        client
+            .get(&format!("/api/v1/platforms/{}", segment(id)))
+            .await,
+        json,
+    )
+}
+
+pub(super) async fn why(client: &Client, id: &str, json: bool) -> ExitCode {
+    tell(
+        client
+            .get(&format!("/api/v1/platforms/{}/why", segment(id)))
+            .await,
+        json,
+    )
 }
 
 fn line(platform: &Value) -> String {

@@ -1,5 +1,6 @@
 //! `huiju run`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
@@ -9,7 +10,7 @@ use crate::config::Config;
 use crate::gateway;
 
 /// Runs the gateway; logs go to standard error, levels by `RUST_LOG`.
-pub(super) async fn run(config: Config) -> ExitCode {
+pub(super) async fn run(path: PathBuf, config: Config) -> ExitCode {
     // The RTSP library logs nothing that we do not say ourselves.
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,retina=error"));
@@ -18,7 +19,7 @@ pub(super) async fn run(config: Config) -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    match gateway::run(config).await {
+    match gateway::run(path, config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error @ gateway::Error::Problems(_)) => {
             complain(&error.to_string());

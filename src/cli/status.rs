@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use super::client::get;
+use super::client::Client;
 use super::say;
-use crate::config::Config;
 
-pub(super) async fn run(config: &Config, json: bool) -> ExitCode {
-    let status = match get(config, "/api/v1/status").await {
+pub(super) async fn run(client: &Client, json: bool) -> ExitCode {
+    let status = match client.get("/api/v1/status").await {
         Ok(status) => status,
         Err(code) => return code,
     };

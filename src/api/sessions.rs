@@ -1,0 +1,61 @@
+//! `GET /api/v1/sessions`, `DELETE /api/v1/sessions/{id}`: who watches now.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use super::Api;
+use super::problem::Problem;
+use super::status::timestamp;
+
+/// All sessions; there are as many as the platforms' limits allow, and they are on one page.
+#[derive(Debug, Serialize)]
+pub(super) struct Page {
+    items: Vec<SessionItem>,
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct SessionItem {
+    id: String,
+    platform: String,
+    camera: String,
+    name: Option<String>,
+    since: String,
+    transport: &'static str,
+    peer: String,
+    starting: bool,
+}
+
+pub(super) async fn list(State(api): State<Api>) -> Json<Page> {
+    let catalog = api.0.catalog.borrow().clone();
+    let sessions = api.0.platforms.sessions().await.into_iter();
+    let items = sessions.map(|session| SessionItem {
+        name: catalog
+            .by_id(session.camera)
+            .map(|camera| camera.record.name.clone()),
+        id: session.id,
+        platform: session.platform,
+        camera: session.camera.to_string(),
+        since: timestamp(session.since),
+        transport: session.transport,
+        peer: session.peer,
+        starting: session.is_starting,
+    });
+    Json(Page {
+        items: items.collect(),
+        next: None,
+    })
+}
+
+pub(super) async fn stop(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    if api.0.platforms.stop_session(&id).await {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::no_such("session", &id))
+    }
+}

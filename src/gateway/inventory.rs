@@ -1,0 +1,231 @@
+//! The inventory files to records, and records with their identities to a catalogue.
+
+use std::path::PathBuf;
+
+use crate::catalog::{
+    Assigned, Camera, Catalog, Conflict, Department, Known, KnownNode, NodeKey, Places, Record,
+    Registry,
+};
+use crate::config::Config;
+use crate::import::{self, Hint};
+use crate::problem::Problem;
+use crate::store::{self, Store};
+
+/// What the inventory files hold.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// The rows that are right.
+    pub records: Vec<Record>,
+    /// What is wrong with the others.
+    pub rejected: Vec<Problem>,
+    /// Which cameras the others are, as far as they say.
+    pub refused: Vec<Hint>,
+}
+
+/// Reads all inventory files.
+///
+/// # Errors
+///
+/// A file as a whole cannot be used.
+pub fn read_inventory(
+    files: &[PathBuf],
+    departments: &[Department],
+) -> Result<Inventory, Vec<Problem>> {
+    let mut inventory = Inventory::default();
+    let mut broken = Vec::new();
+    for file in files {
+        match import::read_rows(file) {
+            Ok(rows) => {
+                broken.extend(import::exposed_secret(file, &rows));
+                for row in rows {
+                    match import::to_record(&row, departments) {
+                        Ok(record) => inventory.records.push(record),
+                        Err(problems) => {
+                            inventory.rejected.extend(problems);
+                            inventory.refused.push(import::hint(&row, departments));
+                        }
+                    }
+                }
+            }
+            Err(problem) => broken.push(problem),
+        }
+    }
+    if broken.is_empty() {
+        Ok(inventory)
+    } else {
+        Err(broken)
+    }
+}
+
+/// The catalogue that configuration and inventory make on a machine without a store, and what is wrong
+/// with rows beside one another.
+pub fn preview(inventory: &Inventory, config: &Config) -> (Catalog, Vec<String>) {
+    let mut registry = Registry::default();
+    let (departments, civil_code) = (&config.departments, &config.gateway.civil_code);
+    let records = inventory.records.clone();
+    let (assigned, conflicts) = registry.assign(records, departments, civil_code);
+    let cameras = assigned
+        .into_iter()
+        .map(|row| camera(row, departments))
+        .collect();
+    let catalog = Catalog::new(cameras, departments.clone(), &registry, places(config));
+    (catalog, conflicts.iter().map(told).collect())
+}
+
+fn places(config: &Config) -> Places {
+    Places {
+        civil_code: config.gateway.civil_code.clone(),
+        regions: config.gateway.regions.clone(),
+    }
+}
+
+fn told((record, conflict): &(Record, Conflict)) -> String {
+    format!("{}: {conflict}", record.origin)
+}
+
+/// A catalogue that was put together and is not in force yet.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) catalog: Catalog,
+    /// Rows that were refused, and why.
+    pub(super) refused: Vec<String>,
+    pub(super) rows_refused: usize,
+    new_cameras: Vec<Known>,
+    new_nodes: Vec<KnownNode>,
+}
+
+impl Draft {
+    /// Gives every record its identity and puts the catalogue together; nothing is stored.
+    ///
+    /// A row that is refused changes nothing: the camera that it is keeps the record that it has in
+    /// `old`.
+    pub(super) fn new(
+        store: &Store,
+        inventory: Inventory,
+        config: &Config,
+        old: Option<&Catalog>,
+    ) -> Result<Self, store::Error> {
+        let (cameras, nodes) = store.identities()?;
+        let reserved: Vec<_> = config
+            .platforms
+            .iter()
+            .flat_map(|p| [p.local_gb_id, p.gb_id])
+            .collect();
+        let known = Registry::new(cameras, nodes, &reserved);
+        let (departments, civil_code) = (&config.departments, &config.gateway.civil_code);
+        let mut records = inventory.records;
+        records.extend(
+            inventory
+                .refused
+                .iter()
+                .filter_map(|hint| former(hint, old?, departments)),
+        );
+        let mut registry = known.clone();
+        let (mut assigned, mut conflicts) =
+            registry.assign(records.clone(), departments, civil_code);
+        let kept = former_of_conflicts(&conflicts, &assigned, old);
+        if !kept.is_empty() {
+            records.extend(kept);
+            registry = known;
+            (assigned, conflicts) = registry.assign(records, departments, civil_code);
+        }
+        let new_nodes = assign_nodes(&mut registry, departments, &assigned, civil_code);
+        let new_cameras = assigned
+            .iter()
+            .filter(|row| row.is_new)
+            .map(|row| row.known.clone())
+            .collect();
+        let cameras = assigned
+            .into_iter()
+            .map(|row| camera(row, departments))
+            .collect();
+        let mut refused: Vec<_> = inventory.rejected.iter().map(ToString::to_string).collect();
+        refused.extend(conflicts.iter().map(told));
+        Ok(Self {
+            catalog: Catalog::new(cameras, departments.clone(), &registry, places(config)),
+            refused,
+            rows_refused: inventory.refused.len() + conflicts.len(),
+            new_cameras,
+            new_nodes,
+        })
+    }
+
+    /// Stores what is new; from then on its ids and codes are given.
+    pub(super) fn keep(&self, store: &mut Store) -> Result<(), store::Error> {
+        store.keep(self.new_cameras.iter(), &self.new_nodes)
+    }
+}
+
+/// The record that a refused row's camera has.
+fn former(hint: &Hint, old: &Catalog, departments: &[Department]) -> Option<Record> {
+    let found = old.cameras().iter().find(|camera| hint.is_of(camera));
+    let record = found.map(|camera| camera.record.clone())?;
+    departments
+        .iter()
+        .any(|department| department.id == record.department)
+        .then_some(record)
+}
+
+/// The records of cameras that a conflicting row names and no other row is.
+fn former_of_conflicts(
+    conflicts: &[(Record, Conflict)],
+    assigned: &[Assigned],
+    old: Option<&Catalog>,
+) -> Vec<Record> {
+    let named = conflicts.iter().flat_map(|(_, conflict)| match conflict {
+        Conflict::Ambiguous { one, other, .. } => vec![*one, *other],
+        Conflict::Duplicate(_) | Conflict::Exhausted(_) | Conflict::UnknownId(_) => Vec::new(),
+    });
+    let missing = named.filter(|id| !assigned.iter().any(|row| row.known.id == *id));
+    missing
+        .filter_map(|id| Some(old?.by_id(id)?.record.clone()))
+        .collect()
+}
+
+fn camera(row: Assigned, departments: &[Department]) -> Camera {
+    let of_department = departments
+        .iter()
+        .find(|d| d.id == row.record.department)
+        .map(|d| d.pull);
+    let pull = row.record.pull.or(of_department).unwrap_or_default();
+    Camera {
+        id: row.known.id,
+        code: row.known.code,
+        pull,
+        record: row.record,
+    }
+}
+
+/// Codes for the tree: the group, every department, every unit that has cameras.
+fn assign_nodes(
+    registry: &mut Registry,
+    departments: &[Department],
+    assigned: &[Assigned],
+    civil_code: &str,
+) -> Vec<KnownNode> {
+    let mut keys = vec![NodeKey::Group];
+    keys.extend(
+        departments
+            .iter()
+            .map(|department| NodeKey::Department(department.id.clone())),
+    );
+    let mut units: Vec<_> = assigned
+        .iter()
+        .filter_map(|row| {
+            let unit = row.record.organisation.clone()?;
+            Some(NodeKey::Organisation(row.record.department.clone(), unit))
+        })
+        .collect();
+    units.sort();
+    units.dedup();
+    keys.extend(units);
+    let mut new = Vec::new();
+    for key in keys {
+        match registry.assign_node(key.clone(), civil_code) {
+            Ok((code, true)) => new.push(KnownNode { key, code }),
+            Ok((_, false)) => {}
+            Err(conflict) => tracing::warn!(?key, "no code for a node of the tree: {conflict}"),
+        }
+    }
+    new
+}

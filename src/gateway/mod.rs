@@ -1,0 +1,393 @@
+//! The root: composes the modules, starts them in order, follows what operators say, stops in order.
+
+mod inventory;
+mod keeper;
+mod listeners;
+mod reload;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, info, warn};
+
+use self::inventory::Draft;
+use self::keeper::{SharedStore, on_store};
+use self::listeners::Listeners;
+use crate::api::{Api, Operation, Parts};
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::descriptors::Descriptors;
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::sink::gb28181::{self, Platforms, RtpPorts};
+use crate::source::{self, Sources};
+use crate::store::{self, Store};
+use crate::task::Tasks;
+
+pub use self::inventory::{Inventory, preview, read_inventory};
+
+/// Why the gateway does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration or the inventory is wrong.
+    #[error("{}", listed(.0))]
+    Problems(Vec<Problem>),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A listener.
+    #[error("{what} {address}: {source}")]
+    Listen {
+        /// Which.
+        what: &'static str,
+        /// Where.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The metrics.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// Signals cannot be received.
+    #[error("signals: {0}")]
+    Signals(io::Error),
+}
+
+fn listed(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The gateway at work: what a reload changes.
+struct Gateway {
+    config_path: PathBuf,
+    config: Config,
+    catalog: watch::Sender<Arc<Catalog>>,
+    store: SharedStore,
+    sources: Sources,
+    platforms: Platforms,
+    metrics: Metrics,
+}
+
+/// Runs the gateway until it is told to stop; `path` is read again on reload.
+///
+/// # Errors
+///
+/// It could not start; nothing is left behind but its store.
+pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
+    let started = wall_clock();
+    let (store, draft) = open_store(&config, started)?;
+    let metrics = metrics_of(&config)?;
+    metrics
+        .inventory_rows_rejected
+        .set(i64::try_from(draft.rows_refused).unwrap_or(i64::MAX));
+    let (listeners, sip) = Listeners::bind(&config).await?;
+    let groups = Groups::default();
+    let descriptors = Descriptors::of_process();
+    let catalog = watch::Sender::new(Arc::new(draft.catalog));
+    let sources = Sources::start(source::Beginning {
+        settings: config.streams,
+        catalog: catalog.subscribe(),
+        forbidden: forbidden(&config),
+        maintained: store.maintained()?,
+        refusals: store
+            .refused_logins()?
+            .into_iter()
+            .map(keeper::from_stored)
+            .collect(),
+        descriptors: descriptors.clone(),
+        metrics: metrics.clone(),
+        tasks: groups.sources.child(),
+    });
+    let lent = lend(&config, &catalog, &sources, &descriptors, &metrics);
+    let platforms = Platforms::start(sip, &lent, &groups.sinks, &groups.signalling);
+    let store: SharedStore = Arc::new(Mutex::new(store));
+    let (ready, is_ready) = watch::channel(true);
+    let (operations, mut asked) = mpsc::channel(OPERATIONS);
+    let api = Api::new(Parts {
+        catalog: catalog.subscribe(),
+        sources: sources.clone(),
+        platforms: platforms.clone(),
+        metrics: metrics.clone(),
+        started,
+        ready: is_ready,
+        operations,
+    });
+    let mut gateway = Gateway {
+        config_path: path,
+        config,
+        catalog,
+        store,
+        sources,
+        platforms,
+        metrics,
+    };
+    gateway.follow_metrics();
+    gateway.metrics.config_last_reload_successful.set(1);
+    gateway.metrics.set_reloaded(started);
+    gateway.follow_platforms().await;
+    let keeping = &groups.keeping;
+    let keeper = keeper::run(
+        gateway.store.clone(),
+        gateway.sources.clone(),
+        keeping.cancelled(),
+    );
+    keeping.spawn("keeper", keeper);
+    let listening = listeners.serve(&api);
+    gateway.say_ready();
+    let worked = gateway.work(&mut asked).await;
+
+    info!("stopping");
+    tell_service_manager(&[NotifyState::Stopping]);
+    ready.send_replace(false);
+    groups.stop(&listening).await;
+    info!("stopped");
+    worked
+}
+
+/// Opens the store and gives every camera of the inventory its identity.
+fn open_store(config: &Config, started: SystemTime) -> Result<(Store, Draft), Error> {
+    let mut store = Store::open(&config.gateway.data_dir)?;
+    store.begin_life(started)?;
+    let inventory =
+        read_inventory(&config.inventory, &config.departments).map_err(Error::Problems)?;
+    let draft = Draft::new(&store, inventory, config, None)?;
+    draft.keep(&mut store)?;
+    for problem in &draft.refused {
+        warn!(problem, "inventory row refused");
+    }
+    let (cameras, rejected) = (draft.catalog.cameras().len(), draft.rows_refused);
+    info!(cameras, rejected, "catalogue is loaded");
+    Ok((store, draft))
+}
+
+/// The tasks, in groups that stop one after another.
+#[derive(Default)]
+struct Groups {
+    sinks: Tasks,
+    signalling: Tasks,
+    sources: Tasks,
+    keeping: Tasks,
+}
+
+impl Groups {
+    /// Viewers end before the cameras do: platforms hear BYE, cameras TEARDOWN; the store hears all.
+    async fn stop(&self, listening: &Tasks) {
+        self.sinks.shutdown(SINKS_GRACE).await;
+        self.signalling.shutdown(LISTENERS_GRACE).await;
+        self.sources.shutdown(SOURCES_GRACE).await;
+        listening.shutdown(LISTENERS_GRACE).await;
+        self.keeping.shutdown(LISTENERS_GRACE).await;
+    }
+}
+
+impl Gateway {
+    /// Does what operators and the service manager say, until it is to stop.
+    async fn work(&mut self, asked: &mut mpsc::Receiver<Operation>) -> Result<(), Error> {
+        let on = |kind| signal(kind).map_err(Error::Signals);
+        let mut terminate = on(SignalKind::terminate())?;
+        let mut interrupt = on(SignalKind::interrupt())?;
+        let mut hangup = on(SignalKind::hangup())?;
+        let watchdog = sd_notify::watchdog_enabled().map(|period| period / 2);
+        let mut alive_at = Instant::now();
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                _ = hangup.recv() => self.reload_for_manager().await,
+                Some(operation) = asked.recv() => self.operate(operation).await,
+                () = sleep_until(alive_at), if watchdog.is_some() => {
+                    tell_service_manager(&[NotifyState::Watchdog]);
+                    alive_at = Instant::now() + watchdog.unwrap_or(WATCHDOG);
+                }
+            }
+        }
+    }
+
+    /// SIGHUP: what came of it is in the log and in the metrics.
+    async fn reload_for_manager(&mut self) {
+        let mut state = vec![NotifyState::Reloading];
+        state.extend(NotifyState::monotonic_usec_now());
+        tell_service_manager(&state);
+        if let Err(refused) = self.reload(0).await {
+            debug!(problems = refused.problems().len(), "nothing has changed");
+        }
+        tell_service_manager(&[NotifyState::Ready]);
+    }
+
+    /// Whoever asked may have gone: then nobody hears the answer.
+    async fn operate(&mut self, operation: Operation) {
+        match operation {
+            Operation::Plan {
+                allow_removals,
+                answer,
+            } => {
+                let plan = self.plan(allow_removals).await;
+                drop(answer.send(plan.map(|plan| plan.report)));
+            }
+            Operation::Reload {
+                allow_removals,
+                answer,
+            } => {
+                drop(answer.send(self.reload(allow_removals).await));
+            }
+            Operation::Maintain {
+                camera,
+                is_maintained,
+                answer,
+            } => {
+                let now = wall_clock();
+                let kept = on_store(&self.store, move |store| {
+                    store.set_maintained(camera, is_maintained, now)
+                });
+                let kept = kept.await;
+                if kept.is_ok() {
+                    info!(%camera, is_maintained, "maintenance, by an operator");
+                    self.sources.set_maintained(camera, is_maintained);
+                }
+                drop(answer.send(kept.map_err(|error| error.to_string())));
+            }
+            Operation::Intervals {
+                camera,
+                count,
+                answer,
+            } => {
+                let intervals =
+                    on_store(&self.store, move |store| store.intervals(camera, count)).await;
+                let intervals = intervals.map(|all| {
+                    all.into_iter()
+                        .map(|one| (one.state, one.began, one.ended))
+                        .collect()
+                });
+                drop(answer.send(intervals.map_err(|error| error.to_string())));
+            }
+        }
+    }
+
+    async fn follow_platforms(&self) {
+        let (gateway, platforms) = (&self.config.gateway, &self.config.platforms);
+        self.platforms
+            .follow(platforms, &gateway.name, gateway.timezone)
+            .await;
+    }
+
+    /// Begins the series of what a new configuration has besides.
+    fn begin_series(&self, config: &Config) {
+        let ids = |old: Vec<String>, new: Vec<String>| [old, new].concat();
+        let (departments, platforms) = names(&self.config);
+        let (new_departments, new_platforms) = names(config);
+        self.metrics.follow(
+            &ids(departments, new_departments),
+            &ids(platforms, new_platforms),
+        );
+    }
+
+    /// Has the series of the configuration, and no others.
+    fn follow_metrics(&self) {
+        let (departments, platforms) = names(&self.config);
+        self.metrics.follow(&departments, &platforms);
+        for department in &self.config.departments {
+            let limits = department.limits;
+            let values = [
+                ("streams", limits.streams as f64),
+                ("bandwidth", limits.bandwidth as f64),
+                ("connects_per_second", limits.connects_per_second),
+            ];
+            for (limit, value) in values {
+                self.metrics
+                    .limit
+                    .with_label_values(&[department.id.as_str(), limit])
+                    .set(value);
+            }
+        }
+    }
+
+    fn say_ready(&self) {
+        let listen = &self.config.listen;
+        info!(
+            http = %listen.http,
+            metrics = %listen.metrics,
+            sip = %listen.sip,
+            admin = %listen.admin.display(),
+            "ready"
+        );
+        tell_service_manager(&[NotifyState::Ready]);
+    }
+}
+
+fn lend(
+    config: &Config,
+    catalog: &watch::Sender<Arc<Catalog>>,
+    sources: &Sources,
+    descriptors: &Descriptors,
+    metrics: &Metrics,
+) -> gb28181::Gateway {
+    let (first, last) = config.listen.rtp_ports;
+    gb28181::Gateway {
+        name: config.gateway.name.clone(),
+        civil_code: config.gateway.civil_code.clone(),
+        timezone: config.gateway.timezone,
+        catalog: catalog.subscribe(),
+        sources: sources.clone(),
+        ports: RtpPorts::new(first, last, metrics.rtp_ports_free.clone()),
+        descriptors: descriptors.clone(),
+        metrics: metrics.clone(),
+    }
+}
+
+fn metrics_of(config: &Config) -> Result<Metrics, Error> {
+    let (departments, platforms) = names(config);
+    Ok(Metrics::new(&departments, &platforms)?)
+}
+
+fn names(config: &Config) -> (Vec<String>, Vec<String>) {
+    let departments = config
+        .departments
+        .iter()
+        .map(|department| department.id.clone());
+    let platforms = config.platforms.iter().map(|platform| platform.id.clone());
+    (departments.collect(), platforms.collect())
+}
+
+/// Where no camera may be: our own listeners, and the signalling of platforms.
+pub fn forbidden(config: &Config) -> Vec<SocketAddr> {
+    let listen = &config.listen;
+    let platforms = config.platforms.iter().filter_map(|platform| {
+        let host = platform.host.parse().ok()?;
+        Some(SocketAddr::new(host, platform.port))
+    });
+    [listen.http, listen.metrics, listen.sip]
+        .into_iter()
+        .chain(platforms)
+        .collect()
+}
+
+/// Says something to systemd, where it started us.
+fn tell_service_manager(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        debug!(%error, "the service manager was not told");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a shell reads the clock")]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Operations that wait; more wait at the socket.
+const OPERATIONS: usize = 16;
+const WATCHDOG: Duration = Duration::from_secs(10);
+/// Together within the ten seconds that a stop may take.
+const SINKS_GRACE: Duration = Duration::from_secs(4);
+const SOURCES_GRACE: Duration = Duration::from_secs(3);
+const LISTENERS_GRACE: Duration = Duration::from_secs(1);
