@@ -12,22 +12,38 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ledger", &[]),
     ("problem", &[]),
     ("task", &[]),
+    ("descriptors", &[]),
     ("metrics", &["ledger"]),
     ("yaml", &["problem"]),
     ("proto", &["catalog", "media"]),
     ("bus", &["media", "proto"]),
-    ("store", &["catalog"]),
+    ("store", &["catalog", "ledger"]),
     ("import", &["catalog", "problem", "yaml"]),
     (
         "source",
         &[
-            "bus", "catalog", "ledger", "media", "metrics", "proto", "task",
+            "bus",
+            "catalog",
+            "descriptors",
+            "ledger",
+            "media",
+            "metrics",
+            "proto",
+            "task",
         ],
     ),
     (
         "sink",
         &[
-            "bus", "catalog", "ledger", "media", "metrics", "proto", "source", "task",
+            "bus",
+            "catalog",
+            "descriptors",
+            "ledger",
+            "media",
+            "metrics",
+            "proto",
+            "source",
+            "task",
         ],
     ),
     (
@@ -40,11 +56,34 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "gateway",
         &[
-            "api", "catalog", "config", "import", "metrics", "problem", "sink", "source", "store",
+            "api",
+            "catalog",
+            "config",
+            "descriptors",
+            "import",
+            "ledger",
+            "metrics",
+            "problem",
+            "sink",
+            "source",
+            "store",
             "task",
         ],
     ),
-    ("cli", &["config", "gateway", "problem"]),
+    (
+        "cli",
+        &[
+            "catalog",
+            "config",
+            "descriptors",
+            "gateway",
+            "ledger",
+            "metrics",
+            "problem",
+            "source",
+            "task",
+        ],
+    ),
 ];
 
 /// Modules that are cores as a whole.
@@ -127,6 +166,8 @@ fn only_the_api_and_the_commands_know_json() {
         .filter(|(module, _)| !matches!(*module, "api" | "cli"))
         .flat_map(|(module, _)| code_of(module))
         .filter(|(_, line)| line.contains("serde_json") || line.contains("derive(Serialize"))
+        // Maps come as GeoJSON.
+        .filter(|(place, _)| !place.starts_with("src/config/regions.rs"))
         .map(|(place, _)| place)
         .collect();
     assert!(broken.is_empty(), "{}", broken.join("\n"));

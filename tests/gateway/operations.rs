@@ -124,7 +124,7 @@ async fn ctrl_c_stops_it_as_well() {
     let world = World::new("ctrl-c").platform("district");
     let world = world.row("education", "东门", "rtsp://127.50.0.1:8554/a");
     let world = world.start().await;
-    world.logged("platform: registered").await;
+    world.logged("registering: registered").await;
     signal(world.gateway_pid(), nix::sys::signal::Signal::SIGINT);
     world.logged("huiju::gateway: stopped").await;
     world.platform("district").unregistered(SOON).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use huiju::config::Config;
+use huiju::config::{Config, Overrides};
 use serde_json::Value;
 
 use crate::world::command;
@@ -46,7 +46,10 @@ platforms:
     media: {networks: [10.1.0.0/16]}
     authority: {document: 天综治〔2025〕12号, unit: 区综治中心, purpose: 公共安全视频共享}
 "#;
-    let defaults = Config::parse("least.yaml", &folder, least).unwrap();
+    let defaults = Config::parse("least.yaml", &folder, least, &Overrides::default());
+    let mut defaults = defaults.unwrap();
+    // The only way to write it down that is no default: all platforms is the default.
+    defaults.departments[0].shared_with = Some(vec!["district".to_owned()]);
     assert_eq!(format!("{written:#?}"), format!("{defaults:#?}"));
 }
 

@@ -73,7 +73,7 @@ impl World {
         let ip = gateway_ip(number);
         let departments: Vec<Value> = DEPARTMENTS
             .iter()
-            .map(|(id, name)| json!({"id": id, "name": name, "networks": ["127.0.0.0/8"], "ports": [554, 8554]}))
+            .map(|(id, name)| json!({"id": id, "name": name, "networks": ["127.0.0.0/8"], "ports": [554, 8554], "probe": {"interval": "none"}}))
             .collect();
         let config = json!({
             "gateway": {"name": "天元区视频汇聚网关", "civil_code": "430211", "data_dir": "data"},

@@ -62,7 +62,7 @@ impl Stage {
         huiju.env("RUST_LOG", "info,huiju=debug,retina=error");
         let gateway = Tool::start("huiju", &mut huiju);
         // The platform's word does not do: its 200 may be lost.
-        gateway.prints("gb28181::platform: registered").await;
+        gateway.prints("gb28181::registering: registered").await;
         Self {
             gateway,
             _camera: camera,
