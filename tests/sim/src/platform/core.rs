@@ -1,16 +1,19 @@
 //! What all parts of a platform share: sockets, counters, registration, running transactions.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use anyhow::Context as _;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::events::{EventLog, Transport, What};
 use super::manscdp::Element;
+use super::notify::Notifying;
 use super::settings::{Faults, Settings};
 use super::sip::Message;
 use super::tasks::{Tasks, lock, random};
@@ -79,8 +82,10 @@ pub(super) struct Core {
     pub(super) answered: Mutex<Answered>,
     pub(super) dialogs: Mutex<HashMap<String, DialogEnd>>,
     pub(super) waiting: Mutex<HashMap<u32, mpsc::Sender<Element>>>,
+    pub(super) notifying: Notifying,
     pub(super) tasks: Tasks,
     transactions: Mutex<HashMap<String, mpsc::Sender<(Message, Route)>>>,
+    tags: Mutex<RandomState>,
     cseq: AtomicU32,
     sn: AtomicU32,
     ssrc: AtomicU32,
@@ -99,8 +104,10 @@ impl Core {
             answered: Mutex::default(),
             dialogs: Mutex::default(),
             waiting: Mutex::default(),
+            notifying: Notifying::default(),
             tasks: Tasks::default(),
             transactions: Mutex::default(),
+            tags: Mutex::default(),
             cseq: AtomicU32::new(100),
             sn: AtomicU32::new(1000),
             ssrc: AtomicU32::new(0),
@@ -121,6 +128,18 @@ impl Core {
         let serial = self.ssrc.fetch_add(1, Ordering::Relaxed) % 10_000;
         let domain = self.settings.domain.get(3..8).unwrap_or("00000");
         format!("0{domain}{serial:04}")
+    }
+
+    /// The To tag that the platform gives in answers under a Call-ID.
+    pub(super) fn tag_for(&self, call_id: &str) -> String {
+        format!("{:08x}", lock(&self.tags).hash_one(call_id) >> 32)
+    }
+
+    /// Where the lower platform is.
+    pub(super) fn lower_route(&self) -> anyhow::Result<Route> {
+        let registration = self.registration.borrow();
+        let route = registration.as_ref().map(|known| known.route.clone());
+        route.context("the lower platform is not registered")
     }
 
     pub(super) fn faults(&self) -> Faults {

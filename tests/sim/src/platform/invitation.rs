@@ -71,12 +71,7 @@ impl<'a> Invitation<'a> {
         media: Media,
         options: Options,
     ) -> anyhow::Result<Self> {
-        let route = core
-            .registration
-            .borrow()
-            .as_ref()
-            .map(|known| known.route.clone());
-        let route = route.context("the lower platform is not registered")?;
+        let route = core.lower_route()?;
         Ok(Self {
             core,
             channel,

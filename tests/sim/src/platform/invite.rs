@@ -90,7 +90,7 @@ pub struct Refusal {
     pub retry_after: Option<String>,
 }
 
-/// Why an INVITE gave no session.
+/// Why an INVITE gave no session, or a SUBSCRIBE no subscription.
 #[derive(Debug)]
 pub enum InviteError {
     /// The lower platform refused.

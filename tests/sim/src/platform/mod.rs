@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub mod catalogue;
@@ -21,6 +22,8 @@ mod invitation;
 pub mod invite;
 pub mod manscdp;
 pub mod media;
+pub mod notices;
+mod notify;
 pub mod proof;
 mod query;
 mod requests;
@@ -29,6 +32,7 @@ mod server;
 pub mod session;
 pub mod settings;
 pub mod sip;
+pub mod subscription;
 mod tasks;
 
 pub use self::catalogue::Item;
@@ -36,9 +40,11 @@ pub use self::dialog::{Dialog, Reinvite};
 pub use self::events::{Event, Transport, What};
 pub use self::invite::{Ack, Body, InviteError, Options, Refusal};
 pub use self::media::{Keep, Recording, Stats, Unit};
+pub use self::notices::{Notice, Notices};
 pub use self::sdp::{Description, Media, Y};
 pub use self::session::Session;
 pub use self::settings::{Answer, Faults, Habits, Settings};
+pub use self::subscription::{Refresh, Subscribe, SubscribeAnswer, Subscription, When};
 
 use self::core::Core;
 use self::invitation::Invitation;
@@ -231,6 +237,34 @@ impl Platform {
         options: Options,
     ) -> Result<Session, InviteError> {
         Box::pin(Invitation::new(&self.core, channel, media, options)?.send()).await
+    }
+
+    /// Subscribes to changes of the catalogue (or of what `options` name).
+    ///
+    /// # Errors
+    /// When the lower platform refuses or fails.
+    pub async fn subscribe_catalogue(
+        &self,
+        options: Subscribe,
+    ) -> Result<Subscription, InviteError> {
+        Subscription::open(&self.core, options).await
+    }
+
+    /// The NOTIFYs that came outside any subscription, as they come.
+    pub fn pushed(&self) -> watch::Receiver<Notices> {
+        self.core.notifying.pushed.subscribe()
+    }
+
+    /// Waits until the NOTIFYs outside any subscription fulfil a condition.
+    ///
+    /// # Errors
+    /// When they do not within `limit`.
+    pub async fn wait_pushed(
+        &self,
+        wanted: impl Fn(&Notices) -> bool,
+        limit: Duration,
+    ) -> anyhow::Result<Notices> {
+        subscription::wait(self.pushed(), wanted, limit).await
     }
 }
 

@@ -9,6 +9,7 @@ use super::clock;
 use super::core::{Core, Registration, Route};
 use super::events::What;
 use super::manscdp::{self, Element};
+use super::notify;
 use super::query;
 use super::settings::Answer;
 use super::sip::digest::{self, Challenge};
@@ -36,7 +37,7 @@ pub(super) async fn handle(core: &Arc<Core>, request: &Message, route: &Route) {
     let answer = match request.method() {
         "REGISTER" => register(core, request, route),
         "MESSAGE" => message(core, request, route),
-        "NOTIFY" => notify(core, request),
+        "NOTIFY" => notify::handle(core, request),
         "BYE" => bye(core, request),
         "ACK" => Reply::None,
         other => {
@@ -51,11 +52,12 @@ pub(super) async fn handle(core: &Arc<Core>, request: &Message, route: &Route) {
             }
         }
     };
+    let tag = core.tag_for(request.header("Call-ID").unwrap_or_default());
     let answer = match answer {
         Reply::None => return,
-        Reply::Status(code) => Message::answer(request, code, &tag(), route.address()),
+        Reply::Status(code) => Message::answer(request, code, &tag, route.address()),
         Reply::With(code, headers) => headers.into_iter().fold(
-            Message::answer(request, code, &tag(), route.address()),
+            Message::answer(request, code, &tag, route.address()),
             |answer, (name, value)| answer.with(name, value),
         ),
     };
@@ -67,7 +69,8 @@ pub(super) async fn handle(core: &Arc<Core>, request: &Message, route: &Route) {
     }
 }
 
-enum Reply {
+/// What a request is answered with.
+pub(super) enum Reply {
     None,
     Status(u16),
     With(u16, Vec<(&'static str, String)>),
@@ -75,17 +78,13 @@ enum Reply {
 
 impl Reply {
     /// What a fault makes of the usual answer.
-    fn of(fault: Answer) -> Option<Self> {
+    pub(super) fn of(fault: Answer) -> Option<Self> {
         match fault {
             Answer::Usual => None,
             Answer::Status(code) => Some(Self::Status(code)),
             Answer::Silence => Some(Self::None),
         }
     }
-}
-
-fn tag() -> String {
-    format!("{:08x}", random() >> 32)
 }
 
 /// What every request must have.
@@ -120,7 +119,7 @@ fn wrong_with(core: &Core, request: &Message) -> Vec<String> {
         cseq.split(' ').nth(1) == Some(method),
         "CSeq names another method",
     );
-    if matches!(method, "REGISTER" | "MESSAGE") {
+    if matches!(method, "REGISTER" | "MESSAGE" | "NOTIFY") {
         check(
             request.user("From") == Some(&core.settings.lower_id),
             "From is not the lower platform",
@@ -134,7 +133,8 @@ fn wrong_with(core: &Core, request: &Message) -> Vec<String> {
             "Request-URI is not this platform",
         );
     }
-    if matches!(method, "MESSAGE" | "NOTIFY") {
+    let needs_no_body = method == "NOTIFY" && request.body.is_empty() && notify::is_final(request);
+    if matches!(method, "MESSAGE" | "NOTIFY") && !needs_no_body {
         let kind = request.header("Content-Type").unwrap_or_default();
         check(
             kind.eq_ignore_ascii_case("Application/MANSCDP+xml"),
@@ -237,7 +237,7 @@ fn authorise(core: &Core, request: &Message) -> Result<(), Reply> {
 }
 
 /// Reads a body; what is wrong with it is noted.
-fn read_body(core: &Core, request: &Message) -> Option<(Element, String)> {
+pub(super) fn read_body(core: &Core, request: &Message) -> Option<(Element, String)> {
     let read = manscdp::decode(&request.body).and_then(|text| Ok((manscdp::parse(&text)?, text)));
     read.inspect_err(|error| core.violation(format!("{} body: {error:#}", request.method())))
         .ok()
@@ -292,22 +292,6 @@ fn message(core: &Arc<Core>, request: &Message, route: &Route) -> Reply {
         }
     }
     Reply::Status(if is_known { 200 } else { 403 })
-}
-
-fn notify(core: &Core, request: &Message) -> Reply {
-    let Some((root, body)) = read_body(core, request) else {
-        return Reply::Status(400);
-    };
-    for header in ["Event", "Subscription-State"] {
-        if request.header(header).is_none() {
-            core.violation(format!("NOTIFY without {header}"));
-        }
-    }
-    core.events.push(What::Notify {
-        cmd_type: root.text_of("CmdType").to_owned(),
-        body,
-    });
-    Reply::of(core.faults().notify).unwrap_or(Reply::Status(200))
 }
 
 fn bye(core: &Core, request: &Message) -> Reply {

@@ -117,6 +117,31 @@ impl Lower {
         self.ask(&request).await.code()
     }
 
+    /// The 200 to a SUBSCRIBE, with these seconds granted.
+    pub(in crate::platform) async fn grant(&self, subscribe: &Message, expires: u32) {
+        let answer = Message::answer(subscribe, 200, "lower", self.platform)
+            .with("Contact", "<sip:x@127.0.0.1>")
+            .with("Expires", expires.to_string());
+        self.send(&answer).await;
+    }
+
+    /// A NOTIFY in the dialog of a SUBSCRIBE.
+    pub(in crate::platform) fn notify(&mut self, subscribe: &Message, body: &str) -> Message {
+        let of = |name: &str| subscribe.header(name).unwrap().to_owned();
+        let remote = match of("To") {
+            to if to.contains("tag=") => to,
+            to => format!("{to};tag=lower"),
+        };
+        let request = self
+            .request("NOTIFY")
+            .with("Event", of("Event"))
+            .with("Subscription-State", "active;expires=60");
+        let request = set(request, "From", &remote);
+        let request = set(request, "To", &of("From"));
+        set(request, "Call-ID", &of("Call-ID"))
+            .with_body("Application/MANSCDP+xml", body.as_bytes().to_vec())
+    }
+
     /// Answers an INVITE with an SDP, and says what ACK came.
     pub(in crate::platform) async fn accept(&self, invite: &Message, sdp: &str) -> Message {
         let answer = Message::answer(invite, 200, "lower", self.platform)
@@ -125,6 +150,13 @@ impl Lower {
         self.send(&answer).await;
         self.receive().await
     }
+}
+
+/// The message with another value of a header field that it has.
+pub(in crate::platform) fn set(mut message: Message, name: &str, value: &str) -> Message {
+    let found = message.headers.iter_mut().find(|(known, _)| known == name);
+    value.clone_into(&mut found.unwrap().1);
+    message
 }
 
 pub(in crate::platform) fn sdp(port: u16, profile: &str, more: &str) -> String {

@@ -12,6 +12,7 @@ use super::sip::{Message, Start};
 use super::*;
 
 pub(super) mod lower;
+mod subscriptions;
 
 use lower::{Lower, sdp};
 
