@@ -1,6 +1,6 @@
 //! What all parts of a platform share: sockets, counters, registration, running transactions.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,9 +11,11 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::challenge::Nonces;
 use super::events::{EventLog, Transport, What};
 use super::manscdp::Element;
 use super::notify::Notifying;
+use super::script::Script;
 use super::settings::{Faults, Settings};
 use super::sip::Message;
 use super::tasks::{Tasks, lock, random};
@@ -76,9 +78,10 @@ pub(super) struct Core {
     pub(super) address: SocketAddr,
     pub(super) udp: UdpSocket,
     pub(super) faults: Mutex<Faults>,
+    pub(super) script: Script,
     pub(super) events: EventLog,
     pub(super) registration: watch::Sender<Option<Registration>>,
-    pub(super) nonces: Mutex<HashSet<String>>,
+    pub(super) nonces: Mutex<Nonces>,
     pub(super) answered: Mutex<Answered>,
     pub(super) dialogs: Mutex<HashMap<String, DialogEnd>>,
     pub(super) waiting: Mutex<HashMap<u32, mpsc::Sender<Element>>>,
@@ -94,10 +97,11 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(settings: Settings, udp: UdpSocket, address: SocketAddr) -> Self {
         Self {
+            faults: Mutex::new(settings.faults),
+            script: Script::new(&settings.script),
             settings,
             address,
             udp,
-            faults: Mutex::default(),
             events: EventLog::new(),
             registration: watch::Sender::new(None),
             nonces: Mutex::default(),

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub mod catalogue;
+pub mod challenge;
 pub mod cli;
 mod clock;
 mod core;
@@ -26,7 +27,9 @@ pub mod notices;
 mod notify;
 pub mod proof;
 mod query;
+mod register;
 mod requests;
+pub mod script;
 pub mod sdp;
 mod server;
 pub mod session;
@@ -36,14 +39,16 @@ pub mod subscription;
 mod tasks;
 
 pub use self::catalogue::Item;
+pub use self::challenge::Challenging;
 pub use self::dialog::{Dialog, Reinvite};
 pub use self::events::{Event, Transport, What};
 pub use self::invite::{Ack, Body, InviteError, Options, Refusal};
 pub use self::media::{Keep, Recording, Stats, Unit};
 pub use self::notices::{Notice, Notices};
+pub use self::script::Step;
 pub use self::sdp::{Description, Media, Y};
 pub use self::session::Session;
-pub use self::settings::{Answer, Faults, Habits, Settings};
+pub use self::settings::{Answer, Faults, Grant, Habits, Settings};
 pub use self::subscription::{Refresh, Subscribe, SubscribeAnswer, Subscription, When};
 
 use self::core::Core;
@@ -115,7 +120,7 @@ impl Platform {
     /// Forgets the registration, as a platform that was restarted.
     pub fn forget_registration(&self) {
         self.core.registration.send_replace(None);
-        lock(&self.core.nonces).clear();
+        *lock(&self.core.nonces) = challenge::Nonces::default();
     }
 
     /// Everything that came so far.
@@ -168,6 +173,11 @@ impl Platform {
     /// Changes what goes wrong.
     pub fn set_faults(&self, change: impl FnOnce(&mut Faults)) {
         change(&mut lock(&self.core.faults));
+    }
+
+    /// Answers the next `times` requests of a step so, behind what was planned before; then as the faults say.
+    pub fn answer_next(&self, step: Step, answer: Answer, times: u32) {
+        self.core.script.push(step, answer, times);
     }
 
     /// Asks for the whole catalogue and assembles its pages.

@@ -10,6 +10,7 @@ use super::events::What;
 use super::manscdp::Element;
 use super::notices::{Notice, Notices, Strand, Taken};
 use super::requests::{Reply, read_body};
+use super::script::Step;
 use super::sip::Message;
 use super::sip::message::parameter;
 use super::tasks::lock;
@@ -56,7 +57,7 @@ pub(super) fn handle(core: &Core, request: &Message) -> Reply {
     }
     let root = body.as_ref().map(|(root, _)| root);
     let usual = take(core, request, root);
-    Reply::of(core.faults().notify).unwrap_or(usual)
+    Reply::planned(core, Step::Notify, || usual)
 }
 
 fn take(core: &Core, request: &Message, root: Option<&Element>) -> Reply {

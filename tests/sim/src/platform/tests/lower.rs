@@ -83,31 +83,54 @@ impl Lower {
         let request = self.request("REGISTER").with("Expires", "3600");
         let answer = self.ask(&request).await;
         assert_eq!(answer.code(), 401);
+        let authorization = self.authorization(&answer, password, algorithm);
+        let request = self
+            .request("REGISTER")
+            .with("Expires", "3600")
+            .with("Authorization", authorization);
+        self.ask(&request).await
+    }
+
+    /// What answers the challenge of a 401, with that nonce count where it wants one.
+    pub(in crate::platform) fn authorization_nc(
+        &self,
+        answer: &Message,
+        (password, nc): (&str, &str),
+        algorithm: Algorithm,
+    ) -> String {
         let offered = digest::parse(answer.header("WWW-Authenticate").unwrap()).unwrap();
+        let has_qop = offered.contains_key("qop");
         let challenge = Challenge {
-            realm: offered["realm"].clone(),
+            realm: offered.get("realm").cloned().unwrap_or_default(),
             nonce: offered["nonce"].clone(),
             algorithm,
-            qop: true,
+            qop: has_qop,
         };
         let (user, uri) = (self.settings.lower_id.clone(), "sip:4302110000");
         let response = digest::response(
             &challenge,
             (&user, password),
             ("REGISTER", uri),
-            Some(("00000001", "abcdef")),
+            has_qop.then_some((nc, "abcdef")),
         );
         let Challenge { realm, nonce, .. } = &challenge;
         let algorithm = &offered["algorithm"];
-        let authorization = format!(
-            "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", response=\"{response}\", \
-             algorithm={algorithm}, qop=auth, nc=00000001, cnonce=\"abcdef\""
-        );
-        let request = self
-            .request("REGISTER")
-            .with("Expires", "3600")
-            .with("Authorization", authorization);
-        self.ask(&request).await
+        let qop = format!(", qop=auth, nc={nc}, cnonce=\"abcdef\"");
+        format!(
+            "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
+             response=\"{response}\", algorithm={algorithm}{}",
+            if has_qop { qop.as_str() } else { "" }
+        )
+    }
+
+    /// What answers the challenge of a 401.
+    pub(in crate::platform) fn authorization(
+        &self,
+        answer: &Message,
+        password: &str,
+        algorithm: Algorithm,
+    ) -> String {
+        self.authorization_nc(answer, (password, "00000001"), algorithm)
     }
 
     pub(in crate::platform) async fn say(&mut self, body: &str) -> u16 {

@@ -1,7 +1,6 @@
 //! Subscriptions and pushes, judged by a lower platform of one socket.
 
 use super::super::manscdp::Charset;
-use super::lower::set;
 use super::*;
 
 const SYSTEM: &str = "43021100002000000002";
