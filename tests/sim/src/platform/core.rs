@@ -192,7 +192,7 @@ impl Core {
         lock(&self.transactions).insert(key.clone(), sender);
         let transaction = Transaction {
             core: Arc::clone(self),
-            key,
+            keys: vec![key],
             responses,
         };
         self.send(route, request.to_bytes()).await;
@@ -235,11 +235,22 @@ impl Core {
 #[derive(Debug)]
 pub(super) struct Transaction {
     core: Arc<Core>,
-    key: String,
+    keys: Vec<String>,
     responses: mpsc::Receiver<(Message, Route)>,
 }
 
 impl Transaction {
+    /// Gives out the responses to a copy of the request under another branch too.
+    pub(super) fn listen_to(&mut self, branch: &str, method: &str) {
+        let mut transactions = lock(&self.core.transactions);
+        let Some(sender) = transactions.get(&self.keys[0]).cloned() else {
+            return;
+        };
+        let key = format!("{branch} {method}");
+        transactions.insert(key.clone(), sender);
+        self.keys.push(key);
+    }
+
     pub(super) async fn response(&mut self) -> Option<(Message, Route)> {
         self.responses.recv().await
     }
@@ -257,7 +268,10 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        lock(&self.core.transactions).remove(&self.key);
+        let mut transactions = lock(&self.core.transactions);
+        for key in &self.keys {
+            transactions.remove(key);
+        }
     }
 }
 

@@ -40,9 +40,9 @@ mod tasks;
 
 pub use self::catalogue::Item;
 pub use self::challenge::Challenging;
-pub use self::dialog::{Dialog, Reinvite};
+pub use self::dialog::{Bye, Dialog, Reinvite};
 pub use self::events::{Event, Transport, What};
-pub use self::invite::{Ack, Body, InviteError, Options, Refusal};
+pub use self::invite::{Ack, Body, CancelAt, InviteError, Options, Refusal, Repeats};
 pub use self::media::{Keep, Recording, Stats, Unit};
 pub use self::notices::{Notice, Notices};
 pub use self::script::Step;

@@ -11,6 +11,7 @@ use super::sip::message::parameter;
 use super::sip::{Message, Start};
 use super::*;
 
+mod calls;
 pub(super) mod lower;
 mod registrations;
 mod script;
