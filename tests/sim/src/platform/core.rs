@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::challenge::Nonces;
 use super::events::{EventLog, Transport, What};
@@ -24,30 +25,43 @@ use super::tasks::{Tasks, lock, random};
 #[derive(Clone, Debug)]
 pub(super) enum Route {
     Udp(SocketAddr),
+    /// By another socket than the platform's own.
+    UdpBy(SocketAddr, Arc<UdpSocket>),
     Tcp(SocketAddr, mpsc::Sender<Vec<u8>>),
 }
 
 impl Route {
     pub(super) fn address(&self) -> SocketAddr {
         match self {
-            Self::Udp(address) | Self::Tcp(address, _) => *address,
+            Self::Udp(address) | Self::UdpBy(address, _) | Self::Tcp(address, _) => *address,
         }
     }
 
     pub(super) fn transport(&self) -> Transport {
         match self {
-            Self::Udp(_) => Transport::Udp,
+            Self::Udp(_) | Self::UdpBy(..) => Transport::Udp,
             Self::Tcp(..) => Transport::Tcp,
         }
     }
 
     fn via_name(&self) -> &'static str {
         match self {
-            Self::Udp(_) => "UDP",
+            Self::Udp(_) | Self::UdpBy(..) => "UDP",
             Self::Tcp(..) => "TCP",
         }
     }
 }
+
+/// A socket that requests leave by after the platform moved.
+#[derive(Debug)]
+pub(super) struct Elsewhere {
+    pub(super) socket: Arc<UdpSocket>,
+    pub(super) address: SocketAddr,
+    pub(super) is_hidden: bool,
+}
+
+/// Who waits for responses, and at which address a datagram must come.
+type Listening = (mpsc::Sender<(Message, Route)>, SocketAddr);
 
 /// The lower platform, as long as it is registered.
 #[derive(Clone, Debug)]
@@ -76,7 +90,11 @@ pub(super) struct Answered {
 pub(super) struct Core {
     pub(super) settings: Settings,
     pub(super) address: SocketAddr,
-    pub(super) udp: UdpSocket,
+    pub(super) udp: Arc<UdpSocket>,
+    /// Where requests over UDP leave instead.
+    pub(super) elsewhere: Mutex<Option<Elsewhere>>,
+    /// Ends the connections that there are.
+    pub(super) connections: Mutex<CancellationToken>,
     pub(super) faults: Mutex<Faults>,
     pub(super) script: Script,
     pub(super) events: EventLog,
@@ -87,7 +105,7 @@ pub(super) struct Core {
     pub(super) waiting: Mutex<HashMap<u32, mpsc::Sender<Element>>>,
     pub(super) notifying: Notifying,
     pub(super) tasks: Tasks,
-    transactions: Mutex<HashMap<String, mpsc::Sender<(Message, Route)>>>,
+    transactions: Mutex<HashMap<String, Listening>>,
     tags: Mutex<RandomState>,
     cseq: AtomicU32,
     sn: AtomicU32,
@@ -96,12 +114,16 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn new(settings: Settings, udp: UdpSocket, address: SocketAddr) -> Self {
+        let tasks = Tasks::default();
         Self {
             faults: Mutex::new(settings.faults),
             script: Script::new(&settings.script),
             settings,
             address,
-            udp,
+            udp: Arc::new(udp),
+            elsewhere: Mutex::default(),
+            connections: Mutex::new(tasks.child()),
+            tasks,
             events: EventLog::new(),
             registration: watch::Sender::new(None),
             nonces: Mutex::default(),
@@ -109,7 +131,6 @@ impl Core {
             dialogs: Mutex::default(),
             waiting: Mutex::default(),
             notifying: Notifying::default(),
-            tasks: Tasks::default(),
             transactions: Mutex::default(),
             tags: Mutex::default(),
             cseq: AtomicU32::new(100),
@@ -160,8 +181,37 @@ impl Core {
         }
         match route {
             // A send error of UDP is a lost datagram, and SIP lives with those.
-            Route::Udp(address) => drop(self.udp.send_to(&bytes, address).await),
+            Route::Udp(address) => {
+                let socket = self.socket_for(&bytes);
+                drop(socket.send_to(&bytes, address).await);
+            }
+            Route::UdpBy(address, socket) => drop(socket.send_to(&bytes, address).await),
             Route::Tcp(_, connection) => drop(connection.send(bytes).await),
+        }
+    }
+
+    /// Requests leave elsewhere after a move; answers leave where the request came in.
+    fn socket_for(&self, bytes: &[u8]) -> Arc<UdpSocket> {
+        let elsewhere = lock(&self.elsewhere);
+        match &*elsewhere {
+            Some(elsewhere) if !bytes.starts_with(b"SIP/2.0 ") => Arc::clone(&elsewhere.socket),
+            _ => Arc::clone(&self.udp),
+        }
+    }
+
+    /// The address that the platform names as its own.
+    pub(super) fn contact(&self) -> SocketAddr {
+        match &*lock(&self.elsewhere) {
+            Some(elsewhere) if !elsewhere.is_hidden => elsewhere.address,
+            _ => self.address,
+        }
+    }
+
+    /// Where an answer to a datagram that leaves now must come.
+    fn source(&self) -> SocketAddr {
+        match &*lock(&self.elsewhere) {
+            Some(elsewhere) => elsewhere.address,
+            None => self.address,
         }
     }
 
@@ -173,7 +223,7 @@ impl Core {
             format!(
                 "SIP/2.0/{} {};rport;branch={branch}",
                 route.via_name(),
-                self.address
+                self.contact()
             ),
             branch,
         )
@@ -189,7 +239,8 @@ impl Core {
         // CANCEL has the branch of its INVITE (RFC 3261 §17.1.3).
         let key = format!("{branch} {}", request.method());
         let (sender, responses) = mpsc::channel(RESPONSES_MAX);
-        lock(&self.transactions).insert(key.clone(), sender);
+        let source = self.source();
+        lock(&self.transactions).insert(key.clone(), (sender, source));
         let transaction = Transaction {
             core: Arc::clone(self),
             keys: vec![key],
@@ -199,19 +250,49 @@ impl Core {
         transaction
     }
 
-    pub(super) fn handle_response(&self, response: Message, route: Route) {
+    /// Gives a response to who waits for it; `local` is the socket that a datagram came to.
+    pub(super) fn handle_response(
+        &self,
+        response: Message,
+        route: Route,
+        local: Option<SocketAddr>,
+    ) {
         let key = format!(
             "{} {}",
             response.branch().unwrap_or_default(),
             response.method()
         );
-        let Some(sender) = lock(&self.transactions).get(&key).cloned() else {
+        let Some((sender, source)) = lock(&self.transactions).get(&key).cloned() else {
             // Retransmissions of answers to finished transactions are usual.
             return;
         };
+        // RFC 3581 §4: to where the request came from, whatever its Via says.
+        if let Some(local) = local.filter(|local| *local != source) {
+            self.violation(format!(
+                "{} to {key} came to {local}, its request left from {source}",
+                response.code()
+            ));
+        }
         if sender.try_send((response, route)).is_err() {
             self.violation("a flood of responses to one request");
         }
+    }
+
+    /// Forgets everything but what a file would keep, and ends all connections.
+    pub(super) fn restart(&self, keeps_nonces: bool) {
+        self.registration.send_replace(None);
+        if !keeps_nonces {
+            *lock(&self.nonces) = Nonces::default();
+        }
+        *lock(&self.answered) = Answered::default();
+        *lock(&self.tags) = RandomState::new();
+        lock(&self.dialogs).clear();
+        lock(&self.waiting).clear();
+        lock(&self.transactions).clear();
+        self.notifying.forget();
+        let mut connections = lock(&self.connections);
+        connections.cancel();
+        *connections = self.tasks.child();
     }
 
     /// The answer already given to a retransmission of this request.

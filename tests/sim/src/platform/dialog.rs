@@ -65,7 +65,7 @@ impl Parties {
     async fn acknowledge(&self, core: &Arc<Core>, cseq: u32) {
         let route = match &self.route {
             Route::Udp(_) => Route::Udp(self.answered_from),
-            tcp @ Route::Tcp(..) => tcp.clone(),
+            other => other.clone(),
         };
         core.send(&route, self.ack(core, cseq).to_bytes()).await;
     }
@@ -277,9 +277,7 @@ impl Dialog {
     }
 
     fn bye_request(&self) -> (Message, String) {
-        let Core {
-            settings, address, ..
-        } = &*self.core;
+        let (settings, address) = (&self.core.settings, self.core.contact());
         let (via, branch) = self.core.via(&self.parties.route, false);
         let mut request =
             self.parties
@@ -298,9 +296,7 @@ impl Dialog {
     /// # Errors
     /// When no final answer comes, or its SDP is unusable.
     pub async fn reinvite(&self, change: Reinvite) -> anyhow::Result<(u16, Option<Description>)> {
-        let Core {
-            settings, address, ..
-        } = &*self.core;
+        let (settings, address) = (&self.core.settings, self.core.contact());
         let (via, branch) = self.core.via(&self.parties.route, false);
         let offer = match change {
             Reinvite::Same => self.offer.clone(),

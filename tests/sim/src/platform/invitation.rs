@@ -209,9 +209,7 @@ impl<'a> Invitation<'a> {
     }
 
     fn request(&self, offer: Option<&str>, y: Option<&str>) -> (Message, String) {
-        let Core {
-            settings, address, ..
-        } = &**self.core;
+        let (settings, address) = (&self.core.settings, self.core.contact());
         let (via, branch) = self.core.via(&self.route, false);
         let uri = format!("sip:{}@{}", self.channel, self.route.address());
         let request = Message::request("INVITE", &uri)

@@ -16,6 +16,7 @@ pub mod catalogue;
 pub mod challenge;
 pub mod cli;
 mod clock;
+pub mod connection;
 mod core;
 pub mod dialog;
 pub mod events;
@@ -40,6 +41,7 @@ mod tasks;
 
 pub use self::catalogue::Item;
 pub use self::challenge::Challenging;
+pub use self::connection::Connections;
 pub use self::dialog::{Bye, Dialog, Reinvite};
 pub use self::events::{Event, Transport, What};
 pub use self::invite::{Ack, Body, CancelAt, InviteError, Options, Refusal, Repeats};
@@ -121,6 +123,31 @@ impl Platform {
     pub fn forget_registration(&self) {
         self.core.registration.send_replace(None);
         *lock(&self.core.nonces) = challenge::Nonces::default();
+    }
+
+    /// Starts anew on the same address, as a process that was killed: registrations, dialogs, subscriptions and
+    /// running questions are forgotten, connections end. Nonces may be kept, as in a file. Media goes on.
+    pub fn restart(&self, keeps_nonces: bool) {
+        self.core.restart(keeps_nonces);
+    }
+
+    /// Sends its requests over UDP from another address from now on, and hears there too; its answers still leave
+    /// where the request came in. With `is_hidden` its Via and Contact go on saying the old address. Returns the
+    /// address.
+    ///
+    /// # Errors
+    /// When it cannot be bound.
+    pub async fn send_from(
+        &self,
+        address: SocketAddr,
+        is_hidden: bool,
+    ) -> anyhow::Result<SocketAddr> {
+        server::send_from(&self.core, address, is_hidden).await
+    }
+
+    /// Sends its requests from its own address again.
+    pub fn send_from_home(&self) {
+        *lock(&self.core.elsewhere) = None;
     }
 
     /// Everything that came so far.

@@ -27,6 +27,12 @@ pub(super) struct Notifying {
 }
 
 impl Notifying {
+    /// Forgets all dialogs; what was pushed stays known.
+    pub(super) fn forget(&self) {
+        lock(&self.subscriptions).clear();
+        lock(&self.pushes).clear();
+    }
+
     fn has_active(&self) -> bool {
         let subscriptions = lock(&self.subscriptions);
         subscriptions.values().any(|(strand, _)| strand.is_active())

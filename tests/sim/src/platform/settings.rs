@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::challenge::Challenging;
+use super::connection::Connections;
 use super::manscdp::Charset;
 use super::script::Step;
 use super::sip::digest::Algorithm;
@@ -148,6 +149,8 @@ pub struct Faults {
     pub notify: Answer,
     /// The answer to BYE.
     pub bye: Answer,
+    /// What becomes of TCP connections.
+    pub connections: Connections,
     /// No ACK is sent.
     pub drop_acks: bool,
 }

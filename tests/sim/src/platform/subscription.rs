@@ -232,9 +232,7 @@ impl Subscription {
     }
 
     fn request(&self, expires: u32, event: &str) -> (Message, String) {
-        let Core {
-            settings, address, ..
-        } = &*self.core;
+        let (settings, address) = (&self.core.settings, self.core.contact());
         let (via, branch) = self.core.via(&self.route, false);
         let device_id = self
             .options

@@ -12,7 +12,9 @@ use super::sip::{Message, Start};
 use super::*;
 
 mod calls;
+mod connections;
 pub(super) mod lower;
+mod moves;
 mod registrations;
 mod script;
 mod subscriptions;
