@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::challenge::Nonces;
 use super::events::{EventLog, Transport, What};
+use super::flood::Floods;
 use super::manscdp::Element;
 use super::notify::Notifying;
 use super::script::Script;
@@ -44,7 +45,7 @@ impl Route {
         }
     }
 
-    fn via_name(&self) -> &'static str {
+    pub(super) fn via_name(&self) -> &'static str {
         match self {
             Self::Udp(_) | Self::UdpBy(..) => "UDP",
             Self::Tcp(..) => "TCP",
@@ -104,6 +105,7 @@ pub(super) struct Core {
     pub(super) dialogs: Mutex<HashMap<String, DialogEnd>>,
     pub(super) waiting: Mutex<HashMap<u32, mpsc::Sender<Element>>>,
     pub(super) notifying: Notifying,
+    pub(super) floods: Floods,
     pub(super) tasks: Tasks,
     transactions: Mutex<HashMap<String, Listening>>,
     tags: Mutex<RandomState>,
@@ -131,6 +133,7 @@ impl Core {
             dialogs: Mutex::default(),
             waiting: Mutex::default(),
             notifying: Notifying::default(),
+            floods: Floods::default(),
             transactions: Mutex::default(),
             tags: Mutex::default(),
             cseq: AtomicU32::new(100),
@@ -262,6 +265,9 @@ impl Core {
             response.branch().unwrap_or_default(),
             response.method()
         );
+        if self.floods.take_response(&response) {
+            return;
+        }
         let Some((sender, source)) = lock(&self.transactions).get(&key).cloned() else {
             // Retransmissions of answers to finished transactions are usual.
             return;

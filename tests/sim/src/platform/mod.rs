@@ -20,6 +20,7 @@ pub mod connection;
 mod core;
 pub mod dialog;
 pub mod events;
+pub mod flood;
 mod invitation;
 pub mod invite;
 pub mod manscdp;
@@ -44,6 +45,7 @@ pub use self::challenge::Challenging;
 pub use self::connection::Connections;
 pub use self::dialog::{Bye, Dialog, Reinvite};
 pub use self::events::{Event, Transport, What};
+pub use self::flood::{Flood, Flooding, Surge, Tally};
 pub use self::invite::{Ack, Body, CancelAt, InviteError, Options, Refusal, Repeats};
 pub use self::media::{Keep, Recording, Stats, Unit};
 pub use self::notices::{Notice, Notices};
@@ -123,6 +125,14 @@ impl Platform {
     pub fn forget_registration(&self) {
         self.core.registration.send_replace(None);
         *lock(&self.core.nonces) = challenge::Nonces::default();
+    }
+
+    /// Starts a flood.
+    ///
+    /// # Errors
+    /// When the lower platform is not registered, or an address cannot be bound.
+    pub async fn flood(&self, flood: Flood) -> anyhow::Result<Flooding> {
+        flood::start(&self.core, flood).await
     }
 
     /// Starts anew on the same address, as a process that was killed: registrations, dialogs, subscriptions and

@@ -35,6 +35,7 @@ pub(super) async fn handle(core: &Arc<Core>, request: &Message, route: &Route) {
     }
     let was_registered = core.registration.borrow().is_some();
     let answer = match request.method() {
+        "NOTIFY" | "BYE" if core.floods.take_request(request) => Reply::Status(200),
         "REGISTER" => register::handle(core, request, route),
         "MESSAGE" => message(core, request, route),
         "NOTIFY" => notify::handle(core, request),
@@ -185,6 +186,9 @@ fn message(core: &Arc<Core>, request: &Message, route: &Route) -> Reply {
     } else {
         Step::Message
     };
+    if step == Step::Catalogue && core.floods.take_page(sn) {
+        return Reply::Status(200);
+    }
     Reply::planned(core, step, || {
         take_message(core, root, sn, body);
         Reply::Status(if is_known { 200 } else { 403 })

@@ -13,6 +13,7 @@ use super::*;
 
 mod calls;
 mod connections;
+mod floods;
 pub(super) mod lower;
 mod moves;
 mod registrations;
