@@ -39,6 +39,11 @@ impl Item {
         self.field("Status")
     }
 
+    /// Event of a change: ON, OFF, VLOST, DEFECT, ADD, DEL or UPDATE.
+    pub fn event(&self) -> &str {
+        self.field("Event")
+    }
+
     /// BusinessGroupID beside or inside Info.
     pub fn business_group_id(&self) -> &str {
         match self.field("BusinessGroupID") {
@@ -56,7 +61,7 @@ impl Item {
         }
     }
 
-    fn read(element: &Element) -> anyhow::Result<Self> {
+    pub(super) fn read(element: &Element) -> anyhow::Result<Self> {
         let mut fields = BTreeMap::new();
         for child in &element.children {
             for (name, text) in leaves(child) {

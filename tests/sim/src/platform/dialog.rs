@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -64,12 +65,15 @@ impl Parties {
     async fn acknowledge(&self, core: &Arc<Core>, cseq: u32) {
         let route = match &self.route {
             Route::Udp(_) => Route::Udp(self.answered_from),
-            tcp @ Route::Tcp(..) => tcp.clone(),
+            other => other.clone(),
         };
+        core.send(&route, self.ack(core, cseq).to_bytes()).await;
+    }
+
+    fn ack(&self, core: &Arc<Core>, cseq: u32) -> Message {
         let uri = format!("sip:{}@{}", self.origin, self.answered_from);
-        let (via, _) = core.via(&route, false);
-        core.send(&route, self.request("ACK", &uri, via, cseq).to_bytes())
-            .await;
+        let (via, _) = core.via(&self.route, false);
+        self.request("ACK", &uri, via, cseq)
     }
 
     /// The channel at the address that registered.
@@ -105,6 +109,21 @@ pub enum Reinvite {
     Same,
     /// Another port.
     Changed,
+}
+
+/// How BYE is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Bye {
+    /// Once.
+    Usual,
+    /// A second one of its own behind the answer to the first.
+    Twice,
+    /// The same again behind its answer, as if that were lost.
+    Repeated,
+    /// With tags that no dialog has.
+    WrongTags,
+    /// With a Call-ID that no dialog has.
+    WrongCallId,
 }
 
 impl fmt::Debug for Dialog {
@@ -153,6 +172,20 @@ impl Dialog {
             .await;
     }
 
+    /// Sends the ACK of the INVITE from a port that nobody knows.
+    pub(super) async fn acknowledge_from_elsewhere(&self) -> anyhow::Result<()> {
+        let Route::Udp(_) = self.parties.route else {
+            self.acknowledge().await;
+            return Ok(());
+        };
+        let elsewhere = UdpSocket::bind((self.core.address.ip(), 0)).await?;
+        let ack = self.parties.ack(&self.core, self.parties.cseq);
+        elsewhere
+            .send_to(&ack.to_bytes(), self.parties.answered_from)
+            .await?;
+        Ok(())
+    }
+
     /// Waits for the lower platform's BYE.
     ///
     /// # Errors
@@ -177,8 +210,18 @@ impl Dialog {
                     () = over.cancelled() => return,
                     answer = transaction.final_response() => answer,
                 };
-                if answer.is_none() {
+                let Some((answer, _)) = answer else {
                     return;
+                };
+                // Answers to an INVITE that came twice are one answer, whatever its branches.
+                let tag = |to: &str| parameter(to, "tag").unwrap_or_default().to_owned();
+                let of_answer = tag(answer.header("To").unwrap_or_default());
+                if answer.code() != 200 || of_answer != tag(&parties.to) {
+                    core.violation(format!(
+                        "a repeated INVITE got {} with To tag {of_answer:?} behind the 200 with {:?}",
+                        answer.code(),
+                        tag(&parties.to)
+                    ));
                 }
                 repeated.send_modify(|count| *count += 1);
                 if acknowledges && !core.faults().drop_acks {
@@ -193,9 +236,48 @@ impl Dialog {
     /// # Errors
     /// When the answer is another or does not come.
     pub async fn bye(&self) -> anyhow::Result<()> {
-        let Core {
-            settings, address, ..
-        } = &*self.core;
+        let codes = self.bye_as(Bye::Usual).await?;
+        ensure!(codes == [200], "BYE answered with {codes:?}");
+        Ok(())
+    }
+
+    /// Sends BYE as no platform should; returns the status of each answer.
+    ///
+    /// # Errors
+    /// When an answer does not come.
+    pub async fn bye_as(&self, how: Bye) -> anyhow::Result<Vec<u16>> {
+        let (mut request, branch) = self.bye_request();
+        if matches!(how, Bye::WrongTags | Bye::WrongCallId) {
+            for (name, value) in &mut request.headers {
+                match name.as_str() {
+                    "From" | "To" if how == Bye::WrongTags => value.push('x'),
+                    "Call-ID" if how == Bye::WrongCallId => value.push('x'),
+                    _ => {}
+                }
+            }
+        }
+        if how == Bye::Repeated {
+            let mut transaction = self
+                .core
+                .begin(&request, &branch, &self.parties.route)
+                .await;
+            let mut codes = vec![final_code(&mut transaction).await?];
+            self.core
+                .send(&self.parties.route, request.to_bytes())
+                .await;
+            codes.push(final_code(&mut transaction).await?);
+            return Ok(codes);
+        }
+        let mut codes = vec![self.ask(&request, &branch, BYE_LIMIT).await?.code()];
+        if how == Bye::Twice {
+            let (request, branch) = self.bye_request();
+            codes.push(self.ask(&request, &branch, BYE_LIMIT).await?.code());
+        }
+        Ok(codes)
+    }
+
+    fn bye_request(&self) -> (Message, String) {
+        let (settings, address) = (&self.core.settings, self.core.contact());
         let (via, branch) = self.core.via(&self.parties.route, false);
         let mut request =
             self.parties
@@ -206,9 +288,7 @@ impl Dialog {
             let tag = parameter(from, "tag").unwrap_or_default();
             *from = format!("<sip:{}@{address}>;tag={tag}", settings.gb_id);
         }
-        let answer = self.ask(&request, &branch, BYE_LIMIT).await?;
-        ensure!(answer.code() == 200, "BYE answered with {}", answer.code());
-        Ok(())
+        (request, branch)
     }
 
     /// Sends an INVITE in the dialog; returns the status and the SDP of its answer.
@@ -216,9 +296,7 @@ impl Dialog {
     /// # Errors
     /// When no final answer comes, or its SDP is unusable.
     pub async fn reinvite(&self, change: Reinvite) -> anyhow::Result<(u16, Option<Description>)> {
-        let Core {
-            settings, address, ..
-        } = &*self.core;
+        let (settings, address) = (&self.core.settings, self.core.contact());
         let (via, branch) = self.core.via(&self.parties.route, false);
         let offer = match change {
             Reinvite::Same => self.offer.clone(),
@@ -260,6 +338,12 @@ impl Drop for Dialog {
         self.over.cancel();
         lock(&self.core.dialogs).remove(&self.parties.call_id);
     }
+}
+
+async fn final_code(transaction: &mut Transaction) -> anyhow::Result<u16> {
+    let answer = timeout(BYE_LIMIT, transaction.final_response()).await;
+    let (answer, _) = answer.ok().flatten().context("no answer to BYE")?;
+    Ok(answer.code())
 }
 
 /// The offer with another port in its `m=` line.

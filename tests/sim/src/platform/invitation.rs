@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::core::{Core, Route, Transaction};
 use super::dialog::{Dialog, Parties};
-use super::invite::{Ack, Body, InviteError, Options, Refusal};
+use super::invite::{Ack, Body, CancelAt, InviteError, Options, Refusal, Repeats};
 use super::media::checker::Checker;
 use super::media::receiver::{Receiver, Source, UdpPair};
 use super::sdp::{Description, Media, Offer, Y};
@@ -71,12 +71,7 @@ impl<'a> Invitation<'a> {
         media: Media,
         options: Options,
     ) -> anyhow::Result<Self> {
-        let route = core
-            .registration
-            .borrow()
-            .as_ref()
-            .map(|known| known.route.clone());
-        let route = route.context("the lower platform is not registered")?;
+        let route = core.lower_route()?;
         Ok(Self {
             core,
             channel,
@@ -105,6 +100,7 @@ impl<'a> Invitation<'a> {
         if self.options.is_doubled {
             self.core.send(&self.route, request.to_bytes()).await;
         }
+        self.repeat(&mut transaction, &request);
         let (response, source) = self.final_response(&mut transaction, &request).await?;
         let times = Times {
             invited_at,
@@ -132,15 +128,21 @@ impl<'a> Invitation<'a> {
             checker.violation(what);
         }
         let dialog = Dialog::open(self.core, parties, offer.unwrap_or_default());
-        self.establish(dialog, transaction, answer, times, (waiting, checker))
-            .await
+        self.establish(
+            dialog,
+            (transaction, request),
+            answer,
+            times,
+            (waiting, checker),
+        )
+        .await
     }
 
     /// Acknowledges the answer and takes the media in.
     async fn establish(
         &self,
         dialog: Dialog,
-        transaction: Transaction,
+        (transaction, request): (Transaction, Message),
         answer: Description,
         mut times: Times,
         (waiting, mut checker): (Waiting, Checker),
@@ -148,6 +150,7 @@ impl<'a> Invitation<'a> {
         if let Ack::After(delay) = self.options.ack {
             sleep(delay).await;
         }
+        let mut cancelled = self.cancel_late(CancelAt::Answer, &request).await;
         if let Waiting::Udp(pair) = &waiting
             && pair.has_waiting()
         {
@@ -156,13 +159,18 @@ impl<'a> Invitation<'a> {
         let acknowledges = self.options.ack != Ack::Never;
         if acknowledges && !self.core.faults().drop_acks {
             times.acknowledged_at = Some(Instant::now());
-            dialog.acknowledge().await;
+            if self.options.ack == Ack::FromElsewhere {
+                dialog.acknowledge_from_elsewhere().await?;
+            } else {
+                dialog.acknowledge().await;
+            }
         }
+        cancelled = cancelled.or(self.cancel_late(CancelAt::Established, &request).await);
         dialog.repeat_acks(transaction, acknowledges);
         match self.source(waiting, &answer, &mut checker).await {
             Ok(source) => {
                 let receiver = Receiver::start(&self.core.tasks, source, checker);
-                Ok(Session::new(answer, times, dialog, receiver))
+                Ok(Session::new(answer, (times, cancelled), dialog, receiver))
             }
             Err(error) => {
                 // A session without media is of no use to anybody.
@@ -201,9 +209,7 @@ impl<'a> Invitation<'a> {
     }
 
     fn request(&self, offer: Option<&str>, y: Option<&str>) -> (Message, String) {
-        let Core {
-            settings, address, ..
-        } = &**self.core;
+        let (settings, address) = (&self.core.settings, self.core.contact());
         let (via, branch) = self.core.via(&self.route, false);
         let uri = format!("sip:{}@{}", self.channel, self.route.address());
         let request = Message::request("INVITE", &uri)
@@ -249,15 +255,70 @@ impl<'a> Invitation<'a> {
                     .map(|(response, route)| (response, route.address()))
                     .ok_or_else(gone)?);
             }
-            self.cancel(request).await?;
+            self.cancel_now(request).await?;
+        }
+        match self.options.cancel {
+            Some(CancelAt::Once) => self.cancel_now(request).await?,
+            Some(CancelAt::Trying) => {
+                let first = timeout_at(deadline, transaction.response()).await;
+                let (response, route) = first.ok().flatten().ok_or_else(gone)?;
+                if response.code() >= 200 {
+                    return Ok((response, route.address()));
+                }
+                self.cancel_now(request).await?;
+            }
+            Some(CancelAt::Answer | CancelAt::Established) | None => {}
         }
         let answer = timeout_at(deadline, transaction.final_response()).await;
         let (response, route) = answer.ok().flatten().ok_or_else(gone)?;
         Ok((response, route.address()))
     }
 
-    /// Sends CANCEL in the transaction of the request and waits for its 200.
-    async fn cancel(&self, request: &Message) -> anyhow::Result<()> {
+    /// Sends copies of the request, each at its time; their answers are the transaction's.
+    fn repeat(&self, transaction: &mut Transaction, request: &Message) {
+        let Repeats {
+            times,
+            every,
+            other_branch,
+        } = self.options.repeats;
+        let mut copies = Vec::new();
+        for _ in 0..times {
+            let mut copy = request.clone();
+            if other_branch
+                && let Some(via) = copy.headers.iter_mut().find(|(name, _)| name == "Via")
+            {
+                let (fresh, branch) = self.core.via(&self.route, false);
+                via.1 = fresh;
+                transaction.listen_to(&branch, "INVITE");
+            }
+            copies.push(copy.to_bytes());
+        }
+        let (core, route) = (Arc::clone(self.core), self.route.clone());
+        self.core.tasks.spawn(async move {
+            for copy in copies {
+                sleep(every).await;
+                core.send(&route, copy).await;
+            }
+        });
+    }
+
+    /// Cancels what waits for its answer.
+    async fn cancel_now(&self, request: &Message) -> anyhow::Result<()> {
+        let code = self.cancel(request).await?;
+        anyhow::ensure!(code == 200, "CANCEL answered with {code}");
+        Ok(())
+    }
+
+    /// Cancels what was answered already, when the options want it then; returns what came.
+    async fn cancel_late(&self, at: CancelAt, request: &Message) -> Option<u16> {
+        if self.options.cancel != Some(at) {
+            return None;
+        }
+        self.cancel(request).await.ok()
+    }
+
+    /// Sends CANCEL in the transaction of the request and waits for its answer.
+    async fn cancel(&self, request: &Message) -> anyhow::Result<u16> {
         let uri = format!("sip:{}@{}", self.channel, self.route.address());
         let copied = request
             .headers
@@ -276,12 +337,7 @@ impl<'a> Invitation<'a> {
         let mut transaction = self.core.begin(&cancel, branch, &self.route).await;
         let answer = timeout(self.options.limit, transaction.final_response()).await;
         let (answer, _) = answer.ok().flatten().context("no answer to CANCEL")?;
-        anyhow::ensure!(
-            answer.code() == 200,
-            "CANCEL answered with {}",
-            answer.code()
-        );
-        Ok(())
+        Ok(answer.code())
     }
 
     fn wrong_with(&self, response: &Message, answer: &Description, y: Option<&str>) -> Vec<String> {

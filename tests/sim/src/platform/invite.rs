@@ -28,8 +28,34 @@ pub enum Ack {
     AtOnce,
     /// So much later.
     After(Duration),
+    /// From another port of the same host (UDP only).
+    FromElsewhere,
     /// Not at all.
     Never,
+}
+
+/// When a CANCEL is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CancelAt {
+    /// Right behind the INVITE, before anything came (RFC 3261 §9.1 forbids it).
+    Once,
+    /// When the first provisional answer came.
+    Trying,
+    /// When the 200 came, before its ACK.
+    Answer,
+    /// Behind the ACK.
+    Established,
+}
+
+/// How an INVITE is sent again, whatever comes meanwhile.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Repeats {
+    /// How often.
+    pub times: u32,
+    /// The time before each.
+    pub every: Duration,
+    /// Each has another branch.
+    pub other_branch: bool,
 }
 
 /// What one INVITE does otherwise than usual.
@@ -51,6 +77,10 @@ pub struct Options {
     pub ack: Ack,
     /// Cancels when no final answer came within this.
     pub cancel_after: Option<Duration>,
+    /// Cancels at that stage; what the CANCEL got is in [`Session::cancelled`](super::Session).
+    pub cancel: Option<CancelAt>,
+    /// Sends the request again.
+    pub repeats: Repeats,
     /// The receive buffer of a TCP socket, small for readers that shall be slow.
     pub receive_buffer: Option<usize>,
     /// Sends RTCP receiver reports.
@@ -70,6 +100,8 @@ impl Default for Options {
             is_doubled: false,
             ack: Ack::default(),
             cancel_after: None,
+            cancel: None,
+            repeats: Repeats::default(),
             receive_buffer: None,
             receiver_reports: false,
             limit: Duration::from_secs(30),
@@ -90,7 +122,7 @@ pub struct Refusal {
     pub retry_after: Option<String>,
 }
 
-/// Why an INVITE gave no session.
+/// Why an INVITE gave no session, or a SUBSCRIBE no subscription.
 #[derive(Debug)]
 pub enum InviteError {
     /// The lower platform refused.

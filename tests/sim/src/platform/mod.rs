@@ -9,36 +9,51 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub mod catalogue;
+pub mod challenge;
 pub mod cli;
 mod clock;
+pub mod connection;
 mod core;
 pub mod dialog;
 pub mod events;
+pub mod flood;
 mod invitation;
 pub mod invite;
 pub mod manscdp;
 pub mod media;
+pub mod notices;
+mod notify;
 pub mod proof;
 mod query;
+mod register;
 mod requests;
+pub mod script;
 pub mod sdp;
 mod server;
 pub mod session;
 pub mod settings;
 pub mod sip;
+pub mod subscription;
 mod tasks;
 
 pub use self::catalogue::Item;
-pub use self::dialog::{Dialog, Reinvite};
+pub use self::challenge::Challenging;
+pub use self::connection::Connections;
+pub use self::dialog::{Bye, Dialog, Reinvite};
 pub use self::events::{Event, Transport, What};
-pub use self::invite::{Ack, Body, InviteError, Options, Refusal};
+pub use self::flood::{Flood, Flooding, Surge, Tally};
+pub use self::invite::{Ack, Body, CancelAt, InviteError, Options, Refusal, Repeats};
 pub use self::media::{Keep, Recording, Stats, Unit};
+pub use self::notices::{Notice, Notices};
+pub use self::script::Step;
 pub use self::sdp::{Description, Media, Y};
 pub use self::session::Session;
-pub use self::settings::{Answer, Faults, Habits, Settings};
+pub use self::settings::{Answer, Faults, Grant, Habits, Settings};
+pub use self::subscription::{Refresh, Subscribe, SubscribeAnswer, Subscription, When};
 
 use self::core::Core;
 use self::invitation::Invitation;
@@ -109,7 +124,40 @@ impl Platform {
     /// Forgets the registration, as a platform that was restarted.
     pub fn forget_registration(&self) {
         self.core.registration.send_replace(None);
-        lock(&self.core.nonces).clear();
+        *lock(&self.core.nonces) = challenge::Nonces::default();
+    }
+
+    /// Starts a flood.
+    ///
+    /// # Errors
+    /// When the lower platform is not registered, or an address cannot be bound.
+    pub async fn flood(&self, flood: Flood) -> anyhow::Result<Flooding> {
+        flood::start(&self.core, flood).await
+    }
+
+    /// Starts anew on the same address, as a process that was killed: registrations, dialogs, subscriptions and
+    /// running questions are forgotten, connections end. Nonces may be kept, as in a file. Media goes on.
+    pub fn restart(&self, keeps_nonces: bool) {
+        self.core.restart(keeps_nonces);
+    }
+
+    /// Sends its requests over UDP from another address from now on, and hears there too; its answers still leave
+    /// where the request came in. With `is_hidden` its Via and Contact go on saying the old address. Returns the
+    /// address.
+    ///
+    /// # Errors
+    /// When it cannot be bound.
+    pub async fn send_from(
+        &self,
+        address: SocketAddr,
+        is_hidden: bool,
+    ) -> anyhow::Result<SocketAddr> {
+        server::send_from(&self.core, address, is_hidden).await
+    }
+
+    /// Sends its requests from its own address again.
+    pub fn send_from_home(&self) {
+        *lock(&self.core.elsewhere) = None;
     }
 
     /// Everything that came so far.
@@ -162,6 +210,11 @@ impl Platform {
     /// Changes what goes wrong.
     pub fn set_faults(&self, change: impl FnOnce(&mut Faults)) {
         change(&mut lock(&self.core.faults));
+    }
+
+    /// Answers the next `times` requests of a step so, behind what was planned before; then as the faults say.
+    pub fn answer_next(&self, step: Step, answer: Answer, times: u32) {
+        self.core.script.push(step, answer, times);
     }
 
     /// Asks for the whole catalogue and assembles its pages.
@@ -231,6 +284,34 @@ impl Platform {
         options: Options,
     ) -> Result<Session, InviteError> {
         Box::pin(Invitation::new(&self.core, channel, media, options)?.send()).await
+    }
+
+    /// Subscribes to changes of the catalogue (or of what `options` name).
+    ///
+    /// # Errors
+    /// When the lower platform refuses or fails.
+    pub async fn subscribe_catalogue(
+        &self,
+        options: Subscribe,
+    ) -> Result<Subscription, InviteError> {
+        Subscription::open(&self.core, options).await
+    }
+
+    /// The NOTIFYs that came outside any subscription, as they come.
+    pub fn pushed(&self) -> watch::Receiver<Notices> {
+        self.core.notifying.pushed.subscribe()
+    }
+
+    /// Waits until the NOTIFYs outside any subscription fulfil a condition.
+    ///
+    /// # Errors
+    /// When they do not within `limit`.
+    pub async fn wait_pushed(
+        &self,
+        wanted: impl Fn(&Notices) -> bool,
+        limit: Duration,
+    ) -> anyhow::Result<Notices> {
+        subscription::wait(self.pushed(), wanted, limit).await
     }
 }
 

@@ -162,12 +162,7 @@ pub(super) async fn send_message(
     odd: bool,
     limit: Duration,
 ) -> anyhow::Result<u16> {
-    let route = core
-        .registration
-        .borrow()
-        .as_ref()
-        .map(|known| known.route.clone());
-    let route = route.context("the lower platform is not registered")?;
+    let route = core.lower_route()?;
     let settings = &core.settings;
     let uri = format!("sip:{user}@{}", route.address());
     let (via, branch) = core.via(&route, odd);

@@ -1,20 +1,19 @@
 //! Requests of the lower platform: what is answered, what is noted, what is a violation.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::clock;
-use super::core::{Core, Registration, Route};
+use super::core::{Core, Route};
 use super::events::What;
 use super::manscdp::{self, Element};
+use super::notify;
 use super::query;
-use super::settings::Answer;
-use super::sip::digest::{self, Challenge};
+use super::register;
+use super::script::Step;
 use super::sip::message::{parameter, user};
 use super::sip::{Message, Start};
-use super::tasks::{lock, random};
+use super::tasks::lock;
 
 /// Answers one request.
 pub(super) async fn handle(core: &Arc<Core>, request: &Message, route: &Route) {
@@ -26,7 +25,9 @@ pub(super) async fn handle(core: &Arc<Core>, request: &Message, route: &Route) {
         request.header("CSeq").unwrap_or_default(),
     );
     if let Some(answer) = core.repeated(&key) {
-        core.send(route, answer).await;
+        if !answer.is_empty() {
+            core.send(route, answer).await;
+        }
         return;
     }
     for what in wrong_with(core, request) {
@@ -34,9 +35,10 @@ pub(super) async fn handle(core: &Arc<Core>, request: &Message, route: &Route) {
     }
     let was_registered = core.registration.borrow().is_some();
     let answer = match request.method() {
-        "REGISTER" => register(core, request, route),
+        "NOTIFY" | "BYE" if core.floods.take_request(request) => Reply::Status(200),
+        "REGISTER" => register::handle(core, request, route),
         "MESSAGE" => message(core, request, route),
-        "NOTIFY" => notify(core, request),
+        "NOTIFY" => notify::handle(core, request),
         "BYE" => bye(core, request),
         "ACK" => Reply::None,
         other => {
@@ -51,41 +53,39 @@ pub(super) async fn handle(core: &Arc<Core>, request: &Message, route: &Route) {
             }
         }
     };
+    let tag = core.tag_for(request.header("Call-ID").unwrap_or_default());
+    let (answer, is_lost) = match answer {
+        Reply::Lost(answer) => (*answer, true),
+        answer => (answer, false),
+    };
     let answer = match answer {
-        Reply::None => return,
-        Reply::Status(code) => Message::answer(request, code, &tag(), route.address()),
+        Reply::None | Reply::Lost(_) => return,
+        Reply::Never => return core.remember(key, Vec::new()),
+        Reply::Status(code) => Message::answer(request, code, &tag, route.address()),
         Reply::With(code, headers) => headers.into_iter().fold(
-            Message::answer(request, code, &tag(), route.address()),
+            Message::answer(request, code, &tag, route.address()),
             |answer, (name, value)| answer.with(name, value),
         ),
     };
     let bytes = answer.to_bytes();
     core.remember(key, bytes.clone());
-    core.send(route, bytes).await;
+    if !is_lost {
+        core.send(route, bytes).await;
+    }
     if !was_registered && core.registration.borrow().is_some() && core.settings.asks_at_once {
         core.tasks.spawn(query::ask_at_once(Arc::clone(core)));
     }
 }
 
-enum Reply {
+/// What a request is answered with.
+pub(super) enum Reply {
     None,
+    /// Nothing, however often the request is repeated.
+    Never,
+    /// An answer that does not arrive; its repetition does.
+    Lost(Box<Self>),
     Status(u16),
     With(u16, Vec<(&'static str, String)>),
-}
-
-impl Reply {
-    /// What a fault makes of the usual answer.
-    fn of(fault: Answer) -> Option<Self> {
-        match fault {
-            Answer::Usual => None,
-            Answer::Status(code) => Some(Self::Status(code)),
-            Answer::Silence => Some(Self::None),
-        }
-    }
-}
-
-fn tag() -> String {
-    format!("{:08x}", random() >> 32)
 }
 
 /// What every request must have.
@@ -120,7 +120,7 @@ fn wrong_with(core: &Core, request: &Message) -> Vec<String> {
         cseq.split(' ').nth(1) == Some(method),
         "CSeq names another method",
     );
-    if matches!(method, "REGISTER" | "MESSAGE") {
+    if matches!(method, "REGISTER" | "MESSAGE" | "NOTIFY") {
         check(
             request.user("From") == Some(&core.settings.lower_id),
             "From is not the lower platform",
@@ -134,7 +134,8 @@ fn wrong_with(core: &Core, request: &Message) -> Vec<String> {
             "Request-URI is not this platform",
         );
     }
-    if matches!(method, "MESSAGE" | "NOTIFY") {
+    let needs_no_body = method == "NOTIFY" && request.body.is_empty() && notify::is_final(request);
+    if matches!(method, "MESSAGE" | "NOTIFY") && !needs_no_body {
         let kind = request.header("Content-Type").unwrap_or_default();
         check(
             kind.eq_ignore_ascii_case("Application/MANSCDP+xml"),
@@ -144,100 +145,8 @@ fn wrong_with(core: &Core, request: &Message) -> Vec<String> {
     wrong
 }
 
-fn register(core: &Arc<Core>, request: &Message, route: &Route) -> Reply {
-    let asked = request
-        .header("Expires")
-        .or_else(|| parameter(request.header("Contact")?, "expires"));
-    let Some(expires) = asked.and_then(|text| text.trim().parse::<u32>().ok()) else {
-        return Reply::Status(400);
-    };
-    let verdict = authorise(core, request);
-    core.events.push(What::Register {
-        expires,
-        authorised: verdict.is_ok(),
-        transport: route.transport(),
-    });
-    if let Some(reply) = Reply::of(core.faults().register) {
-        return reply;
-    }
-    if let Err(reply) = verdict {
-        return reply;
-    }
-    if request.user("To") != Some(&core.settings.lower_id) {
-        return Reply::Status(403);
-    }
-    let Some(contact) = request.header("Contact").filter(|_| expires > 0) else {
-        if expires > 0 {
-            core.violation("REGISTER without Contact");
-        }
-        core.registration.send_replace(None);
-        return Reply::With(200, vec![("Expires", "0".into())]);
-    };
-    let granted =
-        expires.min(u32::try_from(core.settings.expires_max.as_secs()).unwrap_or(u32::MAX));
-    let known = Registration {
-        route: route.clone(),
-        call_id: request.header("Call-ID").unwrap_or_default().to_owned(),
-        expires_at: Instant::now() + Duration::from_secs(granted.into()),
-    };
-    core.registration.send_replace(Some(known));
-    let date = clock::date(clock::unix_time());
-    Reply::With(
-        200,
-        vec![
-            ("Contact", contact.to_owned()),
-            ("Expires", granted.to_string()),
-            ("Date", date),
-        ],
-    )
-}
-
-/// Says whether a REGISTER may pass, else what to answer.
-fn authorise(core: &Core, request: &Message) -> Result<(), Reply> {
-    let settings = &core.settings;
-    let call_id = request.header("Call-ID");
-    let is_known = core
-        .registration
-        .borrow()
-        .as_ref()
-        .is_some_and(|known| Some(known.call_id.as_str()) == call_id);
-    if is_known && settings.habits.trusts_call_id {
-        return Ok(());
-    }
-    let challenge = |nonce: String| Challenge {
-        realm: settings.domain.clone(),
-        nonce,
-        algorithm: settings.algorithm,
-        qop: settings.qop,
-    };
-    let given = request
-        .header("Authorization")
-        .and_then(digest::parse)
-        .and_then(|mut fields| fields.remove("nonce"));
-    if let Some(nonce) = given.filter(|nonce| lock(&core.nonces).remove(nonce)) {
-        let header = request.header("Authorization").unwrap_or_default();
-        return challenge(nonce)
-            .verify(
-                header,
-                request.method(),
-                &settings.lower_id,
-                &settings.password,
-            )
-            .map_err(|why| {
-                core.violation(format!("REGISTER: {why}"));
-                Reply::Status(403)
-            });
-    }
-    let nonce = format!("{:016x}", random());
-    lock(&core.nonces).insert(nonce.clone());
-    Err(Reply::With(
-        401,
-        vec![("WWW-Authenticate", challenge(nonce).to_header())],
-    ))
-}
-
 /// Reads a body; what is wrong with it is noted.
-fn read_body(core: &Core, request: &Message) -> Option<(Element, String)> {
+pub(super) fn read_body(core: &Core, request: &Message) -> Option<(Element, String)> {
     let read = manscdp::decode(&request.body).and_then(|text| Ok((manscdp::parse(&text)?, text)));
     read.inspect_err(|error| core.violation(format!("{} body: {error:#}", request.method())))
         .ok()
@@ -268,14 +177,27 @@ fn message(core: &Arc<Core>, request: &Message, route: &Route) -> Reply {
                 root.text_of("DeviceID")
             ));
         }
-        let usual = Reply::Status(if is_known { 200 } else { 404 });
-        return Reply::of(core.faults().keepalive).unwrap_or(usual);
+        return Reply::planned(core, Step::Keepalive, || {
+            Reply::Status(if is_known { 200 } else { 404 })
+        });
     }
-    if cmd_type == "Catalog"
-        && let Some(reply) = Reply::of(core.faults().catalogue)
-    {
-        return reply;
+    let step = if cmd_type == "Catalog" {
+        Step::Catalogue
+    } else {
+        Step::Message
+    };
+    if step == Step::Catalogue && core.floods.take_page(sn) {
+        return Reply::Status(200);
     }
+    Reply::planned(core, step, || {
+        take_message(core, root, sn, body);
+        Reply::Status(if is_known { 200 } else { 403 })
+    })
+}
+
+/// Notes a MESSAGE and gives it to who waits for it.
+fn take_message(core: &Core, root: Element, sn: u32, body: String) {
+    let cmd_type = root.text_of("CmdType").to_owned();
     core.events.push(What::Message {
         cmd_type: cmd_type.clone(),
         sn,
@@ -291,23 +213,6 @@ fn message(core: &Arc<Core>, request: &Message, route: &Route) -> Reply {
             Some(_) => {}
         }
     }
-    Reply::Status(if is_known { 200 } else { 403 })
-}
-
-fn notify(core: &Core, request: &Message) -> Reply {
-    let Some((root, body)) = read_body(core, request) else {
-        return Reply::Status(400);
-    };
-    for header in ["Event", "Subscription-State"] {
-        if request.header(header).is_none() {
-            core.violation(format!("NOTIFY without {header}"));
-        }
-    }
-    core.events.push(What::Notify {
-        cmd_type: root.text_of("CmdType").to_owned(),
-        body,
-    });
-    Reply::of(core.faults().notify).unwrap_or(Reply::Status(200))
 }
 
 fn bye(core: &Core, request: &Message) -> Reply {
@@ -334,5 +239,5 @@ fn bye(core: &Core, request: &Message) -> Reply {
         return Reply::Status(481);
     }
     dialog.ended.send_replace(Some(Instant::now()));
-    Reply::Status(200)
+    Reply::planned(core, Step::Bye, || Reply::Status(200))
 }

@@ -4,23 +4,24 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::mpsc;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::time::{Instant, sleep_until};
 
-use super::core::{Core, Route};
+use super::connection;
+use super::core::{Core, Elsewhere, Route};
 use super::requests;
 use super::settings::Settings;
-use super::sip::framer::Framer;
 use super::sip::{Message, Start};
+use super::tasks::lock;
 
 /// Binds both transports to one port and starts listening.
 pub(super) async fn start(settings: Settings) -> anyhow::Result<Arc<Core>> {
     let (udp, listener, address) = bind(settings.sip).await?;
     let core = Arc::new(Core::new(settings, udp, address));
-    core.tasks.spawn(read_datagrams(Arc::clone(&core)));
-    core.tasks.spawn(accept(Arc::clone(&core), listener));
+    let own = Arc::clone(&core.udp);
+    core.tasks.spawn(read_datagrams(Arc::clone(&core), own));
+    core.tasks
+        .spawn(connection::accept(Arc::clone(&core), listener));
     core.tasks.spawn(expire(Arc::clone(&core)));
     Ok(core)
 }
@@ -44,11 +45,35 @@ async fn bind(wanted: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener, Soc
     }
 }
 
-async fn read_datagrams(core: Arc<Core>) {
+/// Moves the requests of the platform to a socket of their own.
+pub(super) async fn send_from(
+    core: &Arc<Core>,
+    wanted: SocketAddr,
+    is_hidden: bool,
+) -> anyhow::Result<SocketAddr> {
+    let socket = UdpSocket::bind(wanted)
+        .await
+        .with_context(|| format!("cannot send from {wanted}/udp"))?;
+    let address = socket.local_addr()?;
+    let socket = Arc::new(socket);
+    core.tasks
+        .spawn(read_datagrams(Arc::clone(core), Arc::clone(&socket)));
+    *lock(&core.elsewhere) = Some(Elsewhere {
+        socket,
+        address,
+        is_hidden,
+    });
+    Ok(address)
+}
+
+async fn read_datagrams(core: Arc<Core>, socket: Arc<UdpSocket>) {
+    let Ok(local) = socket.local_addr() else {
+        return;
+    };
     let mut buffer = vec![0; 65_536];
     loop {
         // An error here is an ICMP answer to a datagram of ours.
-        let Ok((length, source)) = core.udp.recv_from(&mut buffer).await else {
+        let Ok((length, source)) = socket.recv_from(&mut buffer).await else {
             continue;
         };
         let datagram = &buffer[..length];
@@ -58,7 +83,12 @@ async fn read_datagrams(core: Arc<Core>) {
         match Message::parse(datagram) {
             Ok(message) => {
                 check_size(&core, &message, length);
-                dispatch(&core, message, Route::Udp(source)).await;
+                let route = if local == core.address {
+                    Route::Udp(source)
+                } else {
+                    Route::UdpBy(source, Arc::clone(&socket))
+                };
+                dispatch(&core, message, route, Some(local)).await;
             }
             Err(error) => core.violation(format!("{source}: {error}")),
         }
@@ -85,47 +115,16 @@ fn check_size(core: &Core, message: &Message, length: usize) {
     }
 }
 
-async fn accept(core: Arc<Core>, listener: TcpListener) {
-    loop {
-        if let Ok((stream, source)) = listener.accept().await {
-            core.tasks.spawn(serve(Arc::clone(&core), stream, source));
-        }
-    }
-}
-
-async fn serve(core: Arc<Core>, stream: TcpStream, source: SocketAddr) {
-    let (mut reader, mut writer) = stream.into_split();
-    let (sender, mut outgoing) = mpsc::channel::<Vec<u8>>(256);
-    core.tasks.spawn(async move {
-        while let Some(bytes) = outgoing.recv().await {
-            if writer.write_all(&bytes).await.is_err() {
-                return;
-            }
-        }
-    });
-    let route = Route::Tcp(source, sender);
-    let mut framer = Framer::default();
-    let mut buffer = vec![0; 65_536];
-    loop {
-        let Ok(length @ 1..) = reader.read(&mut buffer).await else {
-            return;
-        };
-        framer.push(&buffer[..length]);
-        loop {
-            match framer.next_message() {
-                Ok(Some(_)) if core.faults().silent => {}
-                Ok(Some(message)) => dispatch(&core, message, route.clone()).await,
-                Ok(None) => break,
-                Err(error) => return core.violation(format!("{source}: {error}")),
-            }
-        }
-    }
-}
-
-async fn dispatch(core: &Arc<Core>, message: Message, route: Route) {
+/// Gives a message to who handles it.
+pub(super) async fn dispatch(
+    core: &Arc<Core>,
+    message: Message,
+    route: Route,
+    local: Option<SocketAddr>,
+) {
     match message.start {
         Start::Request { .. } => requests::handle(core, &message, &route).await,
-        Start::Response { .. } => core.handle_response(message, route),
+        Start::Response { .. } => core.handle_response(message, route, local),
     }
 }
 

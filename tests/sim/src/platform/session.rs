@@ -29,6 +29,8 @@ pub struct Session {
     pub answer: Description,
     /// When the steps of its INVITE were.
     pub times: Times,
+    /// The answer to the CANCEL that came too late.
+    pub cancelled: Option<u16>,
     dialog: Dialog,
     receiver: Receiver,
 }
@@ -36,13 +38,14 @@ pub struct Session {
 impl Session {
     pub(super) fn new(
         answer: Description,
-        times: Times,
+        (times, cancelled): (Times, Option<u16>),
         dialog: Dialog,
         receiver: Receiver,
     ) -> Self {
         Self {
             answer,
             times,
+            cancelled,
             dialog,
             receiver,
         }

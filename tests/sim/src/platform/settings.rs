@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::challenge::Challenging;
+use super::connection::Connections;
 use super::manscdp::Charset;
+use super::script::Step;
 use super::sip::digest::Algorithm;
 
 /// What a platform is started with. The default is the one widely used platform that the facts describe.
@@ -31,6 +34,10 @@ pub struct Settings {
     pub asks_at_once: bool,
     /// The ways of one widely used platform.
     pub habits: Habits,
+    /// What goes wrong from the start.
+    pub faults: Faults,
+    /// What the first requests of each step are answered with, and how many.
+    pub script: Vec<(Step, Answer, u32)>,
 }
 
 impl Default for Settings {
@@ -47,6 +54,8 @@ impl Default for Settings {
             charset: Charset::Gb2312,
             asks_at_once: true,
             habits: Habits::default(),
+            faults: Faults::default(),
+            script: Vec::new(),
         }
     }
 }
@@ -97,6 +106,24 @@ pub enum Answer {
     Status(u16),
     /// Not at all.
     Silence,
+    /// As it should be, but the answer gets lost; the request repeated gets it.
+    Lost,
+    /// With 302 and this host in Contact.
+    Redirect(SocketAddr),
+}
+
+/// The Expires of a 200 to REGISTER.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Grant {
+    /// What was asked for, up to the longest of the settings.
+    #[default]
+    Usual,
+    /// So many seconds, and the registration ends then; with 0 there is none.
+    Seconds(u32),
+    /// This text; the registration lives as usual.
+    Text(&'static str),
+    /// None; the registration lives as usual.
+    Missing,
 }
 
 /// What goes wrong at the platform; all of it can change while it runs.
@@ -106,12 +133,24 @@ pub struct Faults {
     pub silent: bool,
     /// The answer to REGISTER.
     pub register: Answer,
+    /// How a REGISTER is challenged.
+    pub challenge: Challenging,
+    /// The Expires of a 200 to REGISTER.
+    pub grant: Grant,
+    /// A 200 to REGISTER has no Date.
+    pub no_date: bool,
     /// The answer to keepalives.
     pub keepalive: Answer,
     /// The answer to pages of the catalogue.
     pub catalogue: Answer,
+    /// The answer to every other MESSAGE.
+    pub message: Answer,
     /// The answer to NOTIFY.
     pub notify: Answer,
+    /// The answer to BYE.
+    pub bye: Answer,
+    /// What becomes of TCP connections.
+    pub connections: Connections,
     /// No ACK is sent.
     pub drop_acks: bool,
 }

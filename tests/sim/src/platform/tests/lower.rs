@@ -83,26 +83,7 @@ impl Lower {
         let request = self.request("REGISTER").with("Expires", "3600");
         let answer = self.ask(&request).await;
         assert_eq!(answer.code(), 401);
-        let offered = digest::parse(answer.header("WWW-Authenticate").unwrap()).unwrap();
-        let challenge = Challenge {
-            realm: offered["realm"].clone(),
-            nonce: offered["nonce"].clone(),
-            algorithm,
-            qop: true,
-        };
-        let (user, uri) = (self.settings.lower_id.clone(), "sip:4302110000");
-        let response = digest::response(
-            &challenge,
-            (&user, password),
-            ("REGISTER", uri),
-            Some(("00000001", "abcdef")),
-        );
-        let Challenge { realm, nonce, .. } = &challenge;
-        let algorithm = &offered["algorithm"];
-        let authorization = format!(
-            "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", response=\"{response}\", \
-             algorithm={algorithm}, qop=auth, nc=00000001, cnonce=\"abcdef\""
-        );
+        let authorization = self.authorization(&answer, password, algorithm);
         let request = self
             .request("REGISTER")
             .with("Expires", "3600")
@@ -110,11 +91,78 @@ impl Lower {
         self.ask(&request).await
     }
 
+    /// What answers the challenge of a 401, with that nonce count where it wants one.
+    pub(in crate::platform) fn authorization_nc(
+        &self,
+        answer: &Message,
+        (password, nc): (&str, &str),
+        algorithm: Algorithm,
+    ) -> String {
+        let offered = digest::parse(answer.header("WWW-Authenticate").unwrap()).unwrap();
+        let has_qop = offered.contains_key("qop");
+        let challenge = Challenge {
+            realm: offered.get("realm").cloned().unwrap_or_default(),
+            nonce: offered["nonce"].clone(),
+            algorithm,
+            qop: has_qop,
+        };
+        let (user, uri) = (self.settings.lower_id.clone(), "sip:4302110000");
+        let response = digest::response(
+            &challenge,
+            (&user, password),
+            ("REGISTER", uri),
+            has_qop.then_some((nc, "abcdef")),
+        );
+        let Challenge { realm, nonce, .. } = &challenge;
+        let algorithm = &offered["algorithm"];
+        let qop = format!(", qop=auth, nc={nc}, cnonce=\"abcdef\"");
+        format!(
+            "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
+             response=\"{response}\", algorithm={algorithm}{}",
+            if has_qop { qop.as_str() } else { "" }
+        )
+    }
+
+    /// What answers the challenge of a 401.
+    pub(in crate::platform) fn authorization(
+        &self,
+        answer: &Message,
+        password: &str,
+        algorithm: Algorithm,
+    ) -> String {
+        self.authorization_nc(answer, (password, "00000001"), algorithm)
+    }
+
     pub(in crate::platform) async fn say(&mut self, body: &str) -> u16 {
         let request = self
             .request("MESSAGE")
             .with_body("Application/MANSCDP+xml", body.as_bytes().to_vec());
         self.ask(&request).await.code()
+    }
+
+    /// The 200 to a SUBSCRIBE, with these seconds granted.
+    pub(in crate::platform) async fn grant(&self, subscribe: &Message, expires: u32) {
+        let answer = Message::answer(subscribe, 200, "lower", self.platform)
+            .with("Contact", "<sip:x@127.0.0.1>")
+            .with("Expires", expires.to_string());
+        self.send(&answer).await;
+    }
+
+    /// A NOTIFY in the dialog of a SUBSCRIBE.
+    pub(in crate::platform) fn notify(&mut self, subscribe: &Message, body: &str) -> Message {
+        let of = |name: &str| subscribe.header(name).unwrap().to_owned();
+        let remote = match of("To") {
+            to if to.contains("tag=") => to,
+            to => format!("{to};tag=lower"),
+        };
+        let request = self
+            .request("NOTIFY")
+            .with("Event", of("Event"))
+            .with("Subscription-State", "active;expires=60");
+        let request = set(request, "From", &remote);
+        let request = set(request, "To", &of("From"));
+        set(request, "Call-ID", &of("Call-ID"))
+            .with_body("Application/MANSCDP+xml", body.as_bytes().to_vec())
     }
 
     /// Answers an INVITE with an SDP, and says what ACK came.
@@ -125,6 +173,13 @@ impl Lower {
         self.send(&answer).await;
         self.receive().await
     }
+}
+
+/// The message with another value of a header field that it has.
+pub(in crate::platform) fn set(mut message: Message, name: &str, value: &str) -> Message {
+    let found = message.headers.iter_mut().find(|(known, _)| known == name);
+    value.clone_into(&mut found.unwrap().1);
+    message
 }
 
 pub(in crate::platform) fn sdp(port: u16, profile: &str, more: &str) -> String {

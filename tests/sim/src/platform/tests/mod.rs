@@ -11,9 +11,16 @@ use super::sip::message::parameter;
 use super::sip::{Message, Start};
 use super::*;
 
+mod calls;
+mod connections;
+mod floods;
 pub(super) mod lower;
+mod moves;
+mod registrations;
+mod script;
+mod subscriptions;
 
-use lower::{Lower, sdp};
+use lower::{Lower, sdp, set};
 
 pub(super) const LIMIT: Duration = Duration::from_secs(5);
 const CHANNEL: &str = "43021100111326000001";
@@ -45,6 +52,32 @@ fn packets(ssrc: u32) -> Vec<Vec<u8>> {
         bytes
     };
     vec![rtp(1, 3600, &key), rtp(2, 7200, &next)]
+}
+
+/// A session without media, and its INVITE.
+async fn established(platform: &Platform, lower: &Lower) -> (Session, Message) {
+    let accept = async {
+        let invite = lower.receive().await;
+        lower
+            .accept(&invite, &sdp(30_000, "RTP/AVP", "y=0211000001\r\n"))
+            .await;
+        invite
+    };
+    let options = Options {
+        y: Y::Text("0211000001".into()),
+        ..Options::default()
+    };
+    let (session, invite) = tokio::join!(platform.invite(CHANNEL, Media::Udp, options), accept);
+    (session.unwrap(), invite)
+}
+
+/// The lower platform's BYE of that session.
+fn bye(lower: &mut Lower, invite: &Message) -> Message {
+    let header = |name: &str| invite.header(name).unwrap().to_owned();
+    let bye = lower.request("BYE");
+    let bye = set(bye, "From", &format!("{};tag=lower", header("To")));
+    let bye = set(bye, "To", &header("From"));
+    set(bye, "Call-ID", &header("Call-ID"))
 }
 
 #[tokio::test]
@@ -286,29 +319,8 @@ async fn a_refusal_is_told_and_the_lower_platforms_bye_is_heard() {
     assert_eq!(error.code(), Some(480));
     assert!(error.to_string().contains("offline"));
 
-    let accept = async {
-        let invite = lower.receive().await;
-        lower
-            .accept(&invite, &sdp(30_000, "RTP/AVP", "y=0211000001\r\n"))
-            .await;
-        invite
-    };
-    let options = Options {
-        y: Y::Text("0211000001".into()),
-        ..Options::default()
-    };
-    let (session, invite) = tokio::join!(platform.invite(CHANNEL, Media::Udp, options), accept);
-    let session = session.unwrap();
-    let header = |name: &str| invite.header(name).unwrap().to_owned();
-    let mut bye = lower.request("BYE");
-    for (name, value) in &mut bye.headers {
-        match name.as_str() {
-            "From" => *value = format!("{};tag=lower", header("To")),
-            "To" => *value = header("From"),
-            "Call-ID" => *value = header("Call-ID"),
-            _ => {}
-        }
-    }
+    let (session, invite) = established(&platform, &lower).await;
+    let bye = bye(&mut lower, &invite);
     assert_eq!(lower.ask(&bye).await.code(), 200);
     session.ended_by_peer(LIMIT).await.unwrap();
     drop(session);
