@@ -12,13 +12,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::arrivals::Arrivals;
 use super::auth::{Gatekeeper, Verdict};
 use super::connection::{Connection, End};
+use super::faults::{Fault, Faults};
 use super::packing::PackedTrack;
 use super::request::Request;
 use super::settings::CameraSettings;
 use super::stats::CameraStats;
 use super::track::RtpStart;
+use super::visit::Visit;
 
 /// What a camera's connections share.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(super) struct Shared {
     address: SocketAddr,
     stats: watch::Sender<CameraStats>,
     stalled: watch::Sender<bool>,
+    faults: watch::Sender<Arc<Faults>>,
+    arrivals: Arrivals,
     gatekeeper: Mutex<Gatekeeper>,
     /// When `die_after` ends the camera; set by the first PLAY.
     dies_at: watch::Sender<Option<Instant>>,
@@ -65,6 +70,21 @@ impl Shared {
         gatekeeper.judge(request, nonce)
     }
 
+    /// Takes note of a connection.
+    pub(super) fn welcome(&self, now: Instant) {
+        self.arrivals.push(now);
+        self.count(CameraStats::open_connection);
+    }
+
+    /// Returns the faults of this moment.
+    pub(super) fn faults(&self) -> Arc<Faults> {
+        self.faults.borrow().clone()
+    }
+
+    pub(super) fn watch_faults(&self) -> watch::Receiver<Arc<Faults>> {
+        self.faults.subscribe()
+    }
+
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -99,7 +119,7 @@ impl Shared {
 
     /// Takes note of a PLAY: the first one starts the clock of `die_after`.
     pub(super) fn played_at(&self, now: Instant) {
-        let Some(time) = self.settings.faults.die_after else {
+        let Some(time) = self.faults().die_after else {
             return;
         };
         self.dies_at.send_if_modified(|dies_at| {
@@ -115,7 +135,7 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-fn nonce() -> String {
+pub(super) fn nonce() -> String {
     format!("{:016x}{:016x}", random(), random())
 }
 
@@ -136,6 +156,7 @@ impl Camera {
         anyhow::ensure!(!tracks.is_empty(), "a camera needs a clip to show");
         let listener = bind(address).await?;
         let gatekeeper = Mutex::new(Gatekeeper::new(settings.auth.clone(), nonce()));
+        let faults = Arc::new(settings.faults.clone());
         let shared = Arc::new(Shared {
             settings,
             tracks,
@@ -144,6 +165,8 @@ impl Camera {
                 .context("cannot ask for the address")?,
             stats: watch::Sender::default(),
             stalled: watch::Sender::new(false),
+            faults: watch::Sender::new(faults),
+            arrivals: Arrivals::default(),
             gatekeeper,
             dies_at: watch::Sender::new(None),
         });
@@ -205,17 +228,13 @@ async fn sleep_until(time: Option<Instant>) {
 }
 
 async fn serve(shared: Arc<Shared>, stream: TcpStream, ended: CancellationToken) {
-    shared.count(|stats| {
-        stats.connections += 1;
-        stats.connections_total += 1;
-    });
-    let mut connection = Connection::new(shared.clone(), stream);
+    let visit = Visit::begin(&shared, Instant::now());
+    let mut connection = Connection::new(shared.clone(), visit, stream);
     let end = tokio::select! {
         () = ended.cancelled() => End::Dead,
         end = connection.run() => end,
     };
     let mut session = connection.into_session();
-    shared.count(|stats| stats.connections -= 1);
     if session.is_open() && matches!(end, End::ClientLeft) {
         session.abandon(&shared);
         if shared.settings.keeps_abandoned {
@@ -274,6 +293,23 @@ impl CameraHandle {
     /// Lets media flow again, from what it would be at by now.
     pub fn resume(&self) {
         self.shared.stalled.send_replace(false);
+    }
+
+    /// Gives it a fault, in place of an earlier one of its kind; open connections have it too.
+    pub fn set_fault(&self, fault: Fault) {
+        self.shared
+            .faults
+            .send_modify(|faults| Arc::make_mut(faults).set(fault));
+    }
+
+    /// Takes all its faults away, those of its settings too. An answer that was left in the middle stays so.
+    pub fn clear_faults(&self) {
+        self.shared.faults.send_replace(Arc::default());
+    }
+
+    /// Returns when the last 10,000 connections were accepted, oldest first.
+    pub fn connection_times(&self) -> Vec<Instant> {
+        self.shared.arrivals.times()
     }
 
     /// Returns the counters now.

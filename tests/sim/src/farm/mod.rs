@@ -7,10 +7,12 @@
 //! clip ─▶ packing ─▶ PackedTrack (shared) ─▶ Player (one a session) ─▶ connection
 //! ```
 
+mod arrivals;
 mod auth;
 mod camera;
 pub mod cli;
 mod connection;
+mod faults;
 mod inventory;
 mod load;
 mod packing;
@@ -25,10 +27,12 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod track;
+mod visit;
 
 pub use camera::{Camera, CameraHandle};
+pub use faults::{Challenge, Fault, Misdeed, Step, Target};
 pub use inventory::{DEPARTMENTS, Department, Entry};
 pub use load::{Load, load};
 pub use quickstart::quickstart;
 pub use settings::{Auth, CameraSettings, ParameterSets};
-pub use stats::{CameraStats, TrackStats};
+pub use stats::{CameraStats, RequestStats, TrackStats};

@@ -65,8 +65,8 @@ impl Player {
 mod tests {
     use std::sync::Arc;
 
+    use super::super::faults::Faults;
     use super::super::packing::{HEADERS, PackedTrack, Packing};
-    use super::super::settings::Faults;
     use super::super::track::RtpStart;
     use super::*;
     use crate::clips::{AccessUnit, Clip, ClipKind};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::faults::{Fault, Faults, Misdeed, Step};
 use super::packing::{PackedTrack, Packing};
 use crate::clips::Clip;
 
@@ -53,18 +54,6 @@ impl ParameterSets {
     }
 }
 
-/// Faults that a camera shows; none by default.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Faults {
-    pub(super) die_after: Option<Duration>,
-    pub(super) stall_after: Option<Duration>,
-    pub(super) flip_every: Option<u64>,
-    pub(super) drop_every: Option<u64>,
-    pub(super) ssrc_change_after: Option<u64>,
-    pub(super) timestamp_jump: Option<(u64, u32)>,
-    pub(super) describe_delay: Duration,
-}
-
 /// How a camera behaves; a sound one unless told otherwise.
 #[derive(Debug, Clone)]
 pub struct CameraSettings {
@@ -75,6 +64,7 @@ pub struct CameraSettings {
     pub(super) parameter_sets: ParameterSets,
     pub(super) aggregate: bool,
     pub(super) session_max: Option<u64>,
+    pub(super) session_max_status: u16,
     pub(super) session_timeout: Duration,
     pub(super) keeps_abandoned: bool,
     pub(super) first_frame: usize,
@@ -92,6 +82,7 @@ impl Default for CameraSettings {
             parameter_sets: ParameterSets::InBandAndSdp,
             aggregate: true,
             session_max: None,
+            session_max_status: 453,
             session_timeout: Duration::from_secs(60),
             keeps_abandoned: false,
             first_frame: 0,
@@ -150,9 +141,16 @@ impl CameraSettings {
         self
     }
 
-    /// Limits the sessions that may be set up at the same time; more are answered with 453.
+    /// Limits the sessions that may be set up at the same time; more are answered with 453, or as
+    /// [`Self::session_max_status`] says.
     pub fn session_max(mut self, sessions: u64) -> Self {
         self.session_max = Some(sessions);
+        self
+    }
+
+    /// Sets the status that answers a session too many: 453 by default, 503 with some cameras.
+    pub fn session_max_status(mut self, status: u16) -> Self {
+        self.session_max_status = status;
         self
     }
 
@@ -218,8 +216,13 @@ impl CameraSettings {
     }
 
     /// Makes it think this long before it answers DESCRIBE.
-    pub fn describe_delay(mut self, delay: Duration) -> Self {
-        self.faults.describe_delay = delay;
+    pub fn describe_delay(self, delay: Duration) -> Self {
+        self.fault(Fault::At(Step::Describe, Misdeed::Delay(delay)))
+    }
+
+    /// Gives it a fault from the start; the handle can take it away.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.set(fault);
         self
     }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
+use super::faults::Faults;
 use super::packing::{FLIP, HEADERS, PackedTrack};
 use super::player::Sent;
 use super::rtcp::{self, SenderReport};
-use super::settings::Faults;
 use super::stats::TrackStats;
 use crate::clips::CLOCK;
 

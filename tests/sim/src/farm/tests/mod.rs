@@ -1,7 +1,9 @@
 //! Cameras over real sockets: what clients see, and what judges that nobody here wrote make of it.
 
 mod client;
+mod handshake;
 mod judged;
+mod statuses;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! One RTSP connection: reads requests, writes answers, and paces the media of its session.
 
+mod misbehave;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +14,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::camera::Shared;
+use super::faults::{Faults, Misdeed, Step};
 use super::player::Player;
 use super::request::{self, Incoming, Request};
 use super::rtsp::{Follow, Session};
+use super::visit::Visit;
 
 /// How often sender reports go out.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
@@ -25,9 +29,13 @@ const LATE_MAX: Duration = Duration::from_secs(2);
 /// How long a write may take before the client is taken for gone.
 const WRITE_MAX: Duration = Duration::from_secs(30);
 
+/// Bytes that are read ahead of what is answered.
+const INBOX_MAX: usize = 64 * 1024;
+
 #[derive(Debug)]
 pub(super) struct Connection {
     camera: Arc<Shared>,
+    visit: Visit,
     reader: OwnedReadHalf,
     writer: OwnedWriteHalf,
     inbox: BytesMut,
@@ -35,7 +43,14 @@ pub(super) struct Connection {
     session: Session,
     show: Option<Show>,
     stalled: watch::Receiver<bool>,
+    faults: watch::Receiver<Arc<Faults>>,
     last_request: Instant,
+    /// Until when the camera thinks, and what it answers then.
+    busy_until: Option<Instant>,
+    pending: Option<Request>,
+    /// It never answers again, because an answer of its was left in the middle.
+    is_mute: bool,
+    resets: bool,
 }
 
 /// Why a connection ended.
@@ -45,6 +60,8 @@ pub(super) enum End {
     ClientLeft,
     /// No request came in time.
     TimedOut,
+    /// The camera closed it.
+    HungUp,
     /// The camera died.
     Dead,
 }
@@ -59,33 +76,40 @@ struct Show {
 }
 
 impl Connection {
-    pub(super) fn new(camera: Arc<Shared>, stream: TcpStream) -> Self {
+    pub(super) fn new(camera: Arc<Shared>, visit: Visit, stream: TcpStream) -> Self {
         // Frames must not wait for the acknowledgement of the one before; without the option they are only later.
         let _best_effort = stream.set_nodelay(true);
         let (reader, writer) = stream.into_split();
-        let stalled = camera.stalled();
         Self {
+            stalled: camera.stalled(),
+            faults: camera.watch_faults(),
             camera,
+            visit,
             reader,
             writer,
             inbox: BytesMut::with_capacity(4096),
             outbox: BytesMut::new(),
             session: Session::default(),
             show: None,
-            stalled,
             last_request: Instant::now(),
+            busy_until: None,
+            pending: None,
+            is_mute: false,
+            resets: false,
         }
     }
 
     /// Serves the client until one of both ends the connection.
     pub(super) async fn run(&mut self) -> End {
+        let mut step = self.accepted().await;
         loop {
-            match self.step().await {
+            match step {
                 Ok(None) => {}
                 Ok(Some(end)) => return end,
                 // A client that speaks no RTSP, or does not read, loses its connection; there is nobody else to tell.
                 Err(_) => return End::ClientLeft,
             }
+            step = self.step().await;
         }
     }
 
@@ -97,15 +121,17 @@ impl Connection {
             .is_open()
             .then(|| self.last_request + self.camera.settings.session_timeout);
         tokio::select! {
-            read = self.reader.read_buf(&mut self.inbox) => {
+            read = self.reader.read_buf(&mut self.inbox), if self.inbox.len() < INBOX_MAX => {
                 if read? == 0 {
                     return Ok(Some(End::ClientLeft));
                 }
-                self.handle_input().await?;
+                return self.handle_input().await;
             }
+            () = sleep_until(self.busy_until) => return self.stop_thinking().await,
             () = sleep_until(media_due) => self.send_media().await?,
             () = sleep_until(report_due) => self.send_reports().await?,
             changed = self.stalled.changed() => changed.context("the camera is gone")?,
+            changed = self.faults.changed() => changed.context("the camera is gone")?,
             () = sleep_until(expires) => {
                 self.camera.count(|stats| stats.sessions_timed_out += 1);
                 return Ok(Some(End::TimedOut));
@@ -116,32 +142,73 @@ impl Connection {
 
     /// Closes the connection, and returns its session, which may be open still.
     pub(super) fn into_session(self) -> Session {
+        if self.resets {
+            // Dropping this half would send a FIN before the reset.
+            self.writer.forget();
+        }
         self.session
     }
 
-    async fn handle_input(&mut self) -> anyhow::Result<()> {
-        while let Some(incoming) = request::take(&mut self.inbox)? {
+    async fn handle_input(&mut self) -> anyhow::Result<Option<End>> {
+        while self.busy_until.is_none()
+            && let Some(incoming) = request::take(&mut self.inbox)?
+        {
             match incoming {
                 Incoming::Packet => self.camera.count(|stats| stats.rtcp_received += 1),
-                Incoming::Request(request) => self.answer(&request).await?,
+                Incoming::Request(request) => {
+                    if let Some(end) = self.receive(request).await? {
+                        return Ok(Some(end));
+                    }
+                }
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    async fn receive(&mut self, request: Request) -> anyhow::Result<Option<End>> {
+        self.last_request = Instant::now();
+        let has_credentials = request.header("Authorization").is_some();
+        self.camera
+            .count(|stats| stats.count_request(&request.method, has_credentials));
+        let faults = self.faults.borrow().clone();
+        if self.is_mute || faults.is_mute() {
+            return Ok(None);
+        }
+        match faults.at(Step::of(&request, self.session.is_open())) {
+            None => self.answer(&request).await?,
+            Some(Misdeed::Delay(delay)) => {
+                self.busy_until = Some(self.last_request + *delay);
+                self.pending = Some(request);
+            }
+            Some(misdeed) => return self.misbehave(misdeed, &request).await,
+        }
+        Ok(None)
+    }
+
+    async fn stop_thinking(&mut self) -> anyhow::Result<Option<End>> {
+        self.busy_until = None;
+        if let Some(request) = self.pending.take() {
+            self.answer(&request).await?;
+        }
+        self.handle_input().await
     }
 
     async fn answer(&mut self, request: &Request) -> anyhow::Result<()> {
-        self.last_request = Instant::now();
         let reply = self.session.handle(request, &self.camera);
-        if !reply.delay.is_zero() {
-            tokio::time::sleep(reply.delay).await;
-        }
         self.outbox.extend_from_slice(&reply.response.into_bytes());
         self.flush().await?;
-        match reply.follow {
+        self.follow(reply.follow);
+        Ok(())
+    }
+
+    /// Does what comes after an answer.
+    fn follow(&mut self, follow: Follow) {
+        match follow {
             Follow::Nothing => {}
             Follow::Play(player) => {
                 let now = Instant::now();
                 self.camera.played_at(now);
+                self.visit.end_handshake();
                 self.show = Some(Show {
                     player,
                     began: now,
@@ -151,7 +218,6 @@ impl Connection {
             }
             Follow::Pause | Follow::End => self.show = None,
         }
-        Ok(())
     }
 
     /// Returns when the next frame is to be sent; never while the camera is stalled.
@@ -161,9 +227,8 @@ impl Connection {
         let age = now.duration_since(show.began);
         let is_stalled = *self.stalled.borrow_and_update()
             || self
-                .camera
-                .settings
                 .faults
+                .borrow()
                 .stall_after
                 .is_some_and(|time| age >= time);
         if std::mem::replace(&mut show.was_stalled, is_stalled) && !is_stalled {
@@ -206,12 +271,31 @@ impl Connection {
     }
 
     async fn flush(&mut self) -> anyhow::Result<()> {
-        let written = tokio::time::timeout(WRITE_MAX, self.writer.write_all(&self.outbox)).await;
+        let slices = self.faults.borrow().slices;
+        let write = write(&mut self.writer, &self.outbox, slices);
+        let written = tokio::time::timeout(WRITE_MAX, write).await;
         self.outbox.clear();
         written
             .context("the client does not read")?
             .context("the client is gone")
     }
+}
+
+/// Writes all of `bytes`, in pieces of `slices` bytes if there is such a fault.
+async fn write(
+    writer: &mut OwnedWriteHalf,
+    bytes: &[u8],
+    slices: Option<usize>,
+) -> std::io::Result<()> {
+    let Some(slices) = slices else {
+        return writer.write_all(bytes).await;
+    };
+    for slice in bytes.chunks(slices) {
+        writer.write_all(slice).await?;
+        // So that the client reads before the next one comes.
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 async fn sleep_until(time: Option<Instant>) {
