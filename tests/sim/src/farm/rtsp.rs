@@ -56,12 +56,12 @@ impl Session {
         }
         self.starts.clear();
         self.stop(camera);
-        camera.count(|stats| stats.sessions -= 1);
+        camera.close_session();
     }
 
     fn stop(&mut self, camera: &Shared) {
         if std::mem::take(&mut self.is_playing) {
-            camera.count(|stats| stats.playing -= 1);
+            camera.end_playing();
         }
     }
 
@@ -175,10 +175,7 @@ impl Session {
             };
         }
         self.is_playing = true;
-        camera.count(|stats| {
-            stats.plays += 1;
-            stats.playing += 1;
-        });
+        camera.begin_playing();
         let settings = &camera.settings;
         let faults = camera.faults();
         let info = self.starts.iter().map(|(track, start)| {

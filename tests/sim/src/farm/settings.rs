@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::faults::{Fault, Faults, Misdeed, Step};
+use super::group::Group;
 use super::packing::{PackedTrack, Packing};
 use crate::clips::Clip;
 
@@ -63,6 +64,7 @@ pub struct CameraSettings {
     pub(super) auth: Auth,
     pub(super) parameter_sets: ParameterSets,
     pub(super) aggregate: bool,
+    pub(super) group: Option<Group>,
     pub(super) session_max: Option<u64>,
     pub(super) session_max_status: u16,
     pub(super) session_timeout: Duration,
@@ -81,6 +83,7 @@ impl Default for CameraSettings {
             auth: Auth::Open,
             parameter_sets: ParameterSets::InBandAndSdp,
             aggregate: true,
+            group: None,
             session_max: None,
             session_max_status: 453,
             session_timeout: Duration::from_secs(60),
@@ -145,6 +148,12 @@ impl CameraSettings {
     /// [`Self::session_max_status`] says.
     pub fn session_max(mut self, sessions: u64) -> Self {
         self.session_max = Some(sessions);
+        self
+    }
+
+    /// Makes it a member of a group, with joint counts and a joint limit.
+    pub fn group(mut self, group: &Group) -> Self {
+        self.group = Some(group.clone());
         self
     }
 

@@ -5,27 +5,47 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::camera::Shared;
+use super::group::Group;
 
 /// A connection that is counted; dropping it takes it from the counts.
 #[derive(Debug)]
 pub(super) struct Visit {
-    camera: Arc<Shared>,
+    group: Option<Group>,
+    camera: Option<Arc<Shared>>,
+    accepted: Instant,
     is_handshake: bool,
 }
 
 impl Visit {
-    pub(super) fn begin(camera: &Arc<Shared>, now: Instant) -> Self {
-        camera.welcome(now);
+    /// Takes note of a connection to a group's address.
+    pub(super) fn begin(group: Option<Group>, now: Instant) -> Self {
+        if let Some(group) = &group {
+            group.welcome(now);
+        }
         Self {
-            camera: camera.clone(),
+            group,
+            camera: None,
+            accepted: now,
             is_handshake: true,
         }
     }
 
+    /// Takes note of the camera that it is for.
+    pub(super) fn reach(&mut self, camera: &Arc<Shared>) {
+        camera.welcome(self.accepted);
+        self.camera = Some(camera.clone());
+    }
+
     /// Takes note that a PLAY was answered.
     pub(super) fn end_handshake(&mut self) {
-        if std::mem::take(&mut self.is_handshake) {
-            self.camera.count(|stats| stats.handshakes -= 1);
+        if !std::mem::take(&mut self.is_handshake) {
+            return;
+        }
+        if let Some(camera) = &self.camera {
+            camera.count(|stats| stats.handshakes -= 1);
+        }
+        if let Some(group) = &self.group {
+            group.count(|stats| stats.handshakes -= 1);
         }
     }
 }
@@ -33,6 +53,11 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         self.end_handshake();
-        self.camera.count(|stats| stats.connections -= 1);
+        if let Some(camera) = &self.camera {
+            camera.count(|stats| stats.connections -= 1);
+        }
+        if let Some(group) = &self.group {
+            group.count(|stats| stats.connections -= 1);
+        }
     }
 }

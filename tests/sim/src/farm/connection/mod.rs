@@ -13,7 +13,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::camera::Shared;
+use super::camera::{Shared, sleep_until};
 use super::faults::{Faults, Misdeed, Step};
 use super::player::Player;
 use super::request::{self, Incoming, Request};
@@ -76,7 +76,13 @@ struct Show {
 }
 
 impl Connection {
-    pub(super) fn new(camera: Arc<Shared>, visit: Visit, stream: TcpStream) -> Self {
+    /// Takes over a connection of which `inbox` was read already.
+    pub(super) fn new(
+        camera: Arc<Shared>,
+        visit: Visit,
+        stream: TcpStream,
+        inbox: BytesMut,
+    ) -> Self {
         // Frames must not wait for the acknowledgement of the one before; without the option they are only later.
         let _best_effort = stream.set_nodelay(true);
         let (reader, writer) = stream.into_split();
@@ -87,7 +93,7 @@ impl Connection {
             visit,
             reader,
             writer,
-            inbox: BytesMut::with_capacity(4096),
+            inbox,
             outbox: BytesMut::new(),
             session: Session::default(),
             show: None,
@@ -102,6 +108,10 @@ impl Connection {
     /// Serves the client until one of both ends the connection.
     pub(super) async fn run(&mut self) -> End {
         let mut step = self.accepted().await;
+        // A recorder has read the first request to find the camera.
+        if let Ok(None) = step {
+            step = self.handle_input().await;
+        }
         loop {
             match step {
                 Ok(None) => {}
@@ -296,13 +306,6 @@ async fn write(
         tokio::task::yield_now().await;
     }
     Ok(())
-}
-
-async fn sleep_until(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Returns the time since the epoch of Unix, which reports tie RTP time to.

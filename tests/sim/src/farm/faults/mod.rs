@@ -20,6 +20,13 @@ pub enum Fault {
     AuthOnlyAt(Step),
     /// It writes to the connection in pieces of so many bytes.
     Slices(usize),
+    /// It is there for `up` and away for `down`, by turns, from now on; away is as if killed.
+    Flap {
+        /// How long it is there.
+        up: Duration,
+        /// How long it is away.
+        down: Duration,
+    },
 }
 
 /// The faults that a camera has; none by default.
@@ -28,6 +35,8 @@ pub(super) struct Faults {
     pub(super) steps: BTreeMap<Step, Misdeed>,
     pub(super) auth_only_at: Option<Step>,
     pub(super) slices: Option<usize>,
+    /// How long the camera is there and how long away.
+    pub(super) flap: Option<(Duration, Duration)>,
     pub(super) die_after: Option<Duration>,
     pub(super) stall_after: Option<Duration>,
     pub(super) flip_every: Option<u64>,
@@ -45,6 +54,7 @@ impl Faults {
             }
             Fault::AuthOnlyAt(step) => self.auth_only_at = Some(step),
             Fault::Slices(bytes) => self.slices = Some(bytes.max(1)),
+            Fault::Flap { up, down } => self.flap = Some((up, down)),
         }
     }
 

@@ -50,14 +50,20 @@ impl Client {
     pub(super) const RTCP_CHANNEL: u8 = 7;
 
     pub(super) async fn connect(camera: &CameraHandle) -> Self {
-        Self {
-            stream: TcpStream::connect(camera.address()).await.unwrap(),
+        Self::try_connect(camera).await.expect("a camera accepts")
+    }
+
+    /// A client, or none when the camera refuses.
+    pub(super) async fn try_connect(camera: &CameraHandle) -> Option<Self> {
+        let stream = TcpStream::connect(camera.address()).await.ok()?;
+        Some(Self {
+            stream,
             inbox: BytesMut::new(),
             url: camera.url(),
             session: String::new(),
             sequence: 0,
             began: Instant::now(),
-        }
+        })
     }
 
     /// A client that plays the first track.

@@ -3,6 +3,7 @@
 mod client;
 mod handshake;
 mod judged;
+mod nvr;
 mod statuses;
 
 use std::net::SocketAddr;
