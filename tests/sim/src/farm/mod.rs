@@ -34,7 +34,9 @@ mod track;
 mod visit;
 
 pub use camera::{Camera, CameraHandle};
-pub use faults::{Challenge, Fault, Misdeed, Step, Target};
+pub use faults::{
+    Challenge, Damage, Ending, Fault, Insertion, KeyFrames, Misdeed, ReportClock, Step, Target,
+};
 pub use group::{Group, GroupStats};
 pub use inventory::{DEPARTMENTS, Department, Entry};
 pub use load::{Load, load};

@@ -200,7 +200,7 @@ impl Session {
         });
         Reply {
             response,
-            follow: Follow::Play(Player::new(tracks.collect())),
+            follow: Follow::Play(Player::new(tracks.collect(), &faults)),
         }
     }
 }

@@ -195,33 +195,33 @@ impl CameraSettings {
     }
 
     /// Makes each session fall silent this long after its PLAY: RTSP and RTCP go on, RTP does not.
-    pub fn stall_after(mut self, time: Duration) -> Self {
-        self.faults.stall_after = Some(time);
-        self
+    pub fn stall_after(self, time: Duration) -> Self {
+        self.fault(Fault::StallAfter(time))
     }
 
     /// Flips a bit in a slice of each `n`th access unit of video.
-    pub fn flip_bit_in_access_unit(mut self, n: u64) -> Self {
-        self.faults.flip_every = Some(n.max(1));
-        self
+    pub fn flip_bit_in_access_unit(self, n: u64) -> Self {
+        self.fault(Fault::FlipEvery(n))
     }
 
     /// Leaves out each `n`th RTP packet of video, so that the sequence has gaps.
-    pub fn drop_rtp_every(mut self, n: u64) -> Self {
-        self.faults.drop_every = Some(n.max(1));
-        self
+    pub fn drop_rtp_every(self, n: u64) -> Self {
+        self.fault(Fault::LossEvery(n))
     }
 
     /// Takes another SSRC after this many frames of video.
-    pub fn ssrc_change_after(mut self, frames: u64) -> Self {
-        self.faults.ssrc_change_after = Some(frames);
-        self
+    pub fn ssrc_change_after(self, frames: u64) -> Self {
+        self.fault(Fault::SsrcChange {
+            after_frames: frames,
+        })
     }
 
     /// Adds `ticks` of 90 kHz (modulo 2³², so it can go back too) to the video's timestamps after this many frames.
-    pub fn timestamp_jump_after(mut self, frames: u64, ticks: u32) -> Self {
-        self.faults.timestamp_jump = Some((frames, ticks));
-        self
+    pub fn timestamp_jump_after(self, frames: u64, ticks: u32) -> Self {
+        self.fault(Fault::TimestampJump {
+            after_frames: frames,
+            ticks: i64::from(ticks),
+        })
     }
 
     /// Makes it think this long before it answers DESCRIBE.

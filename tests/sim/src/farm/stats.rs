@@ -47,8 +47,18 @@ pub struct CameraStats {
     pub rtcp_received: u64,
     /// Frames left out because the receiver did not read in time.
     pub frames_skipped: u64,
-    /// RTP packets left out by `drop_rtp_every`.
+    /// RTP packets left out by a fault.
     pub packets_dropped: u64,
+    /// RTP packets sent twice by a fault.
+    pub packets_duplicated: u64,
+    /// RTP packets overtaken by the next one by a fault.
+    pub packets_reordered: u64,
+    /// RTP packets damaged by a fault.
+    pub packets_damaged: u64,
+    /// Pieces put between frames by a fault.
+    pub insertions: u64,
+    /// Key frames left out by a fault.
+    pub key_frames_left_out: u64,
     /// Bits flipped by `flip_bit_in_access_unit`.
     pub bits_flipped: u64,
     /// What went out of video, over all sessions.

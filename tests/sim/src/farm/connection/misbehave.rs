@@ -101,7 +101,7 @@ impl Connection {
         Ok(None)
     }
 
-    async fn send(&mut self, bytes: &[u8]) -> anyhow::Result<Option<End>> {
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> anyhow::Result<Option<End>> {
         self.outbox.extend_from_slice(bytes);
         self.flush().await?;
         Ok(None)
@@ -178,7 +178,7 @@ impl Connection {
     }
 
     /// Makes the end of the connection a reset.
-    fn reset(&mut self) -> anyhow::Result<End> {
+    pub(super) fn reset(&mut self) -> anyhow::Result<End> {
         let socket = socket2::SockRef::from(self.writer.as_ref());
         socket.set_linger(Some(Duration::ZERO))?;
         self.resets = true;

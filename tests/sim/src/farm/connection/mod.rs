@@ -1,5 +1,6 @@
 //! One RTSP connection: reads requests, writes answers, and paces the media of its session.
 
+mod media;
 mod misbehave;
 
 use std::sync::Arc;
@@ -15,16 +16,10 @@ use tokio::time::Instant;
 
 use super::camera::{Shared, sleep_until};
 use super::faults::{Faults, Misdeed, Step};
-use super::player::Player;
 use super::request::{self, Incoming, Request};
 use super::rtsp::{Follow, Session};
 use super::visit::Visit;
-
-/// How often sender reports go out.
-const REPORT_INTERVAL: Duration = Duration::from_secs(5);
-
-/// How late media may be before frames are left out.
-const LATE_MAX: Duration = Duration::from_secs(2);
+use media::Show;
 
 /// How long a write may take before the client is taken for gone.
 const WRITE_MAX: Duration = Duration::from_secs(30);
@@ -64,15 +59,6 @@ pub(super) enum End {
     HungUp,
     /// The camera died.
     Dead,
-}
-
-/// A session that plays.
-#[derive(Debug)]
-struct Show {
-    player: Player,
-    began: Instant,
-    report_due: Instant,
-    was_stalled: bool,
 }
 
 impl Connection {
@@ -124,8 +110,8 @@ impl Connection {
     }
 
     async fn step(&mut self) -> anyhow::Result<Option<End>> {
-        let media_due = self.media_due();
-        let report_due = self.show.as_ref().map(|show| show.report_due);
+        let (media_due, stall_ends) = self.media_due();
+        let report_due = self.report_due();
         let expires = self
             .session
             .is_open()
@@ -138,10 +124,14 @@ impl Connection {
                 return self.handle_input().await;
             }
             () = sleep_until(self.busy_until) => return self.stop_thinking().await,
-            () = sleep_until(media_due) => self.send_media().await?,
+            () = sleep_until(media_due) => return self.send_media().await,
+            () = sleep_until(stall_ends) => {}
             () = sleep_until(report_due) => self.send_reports().await?,
             changed = self.stalled.changed() => changed.context("the camera is gone")?,
-            changed = self.faults.changed() => changed.context("the camera is gone")?,
+            changed = self.faults.changed() => {
+                changed.context("the camera is gone")?;
+                self.take_faults();
+            }
             () = sleep_until(expires) => {
                 self.camera.count(|stats| stats.sessions_timed_out += 1);
                 return Ok(Some(End::TimedOut));
@@ -219,65 +209,10 @@ impl Connection {
                 let now = Instant::now();
                 self.camera.played_at(now);
                 self.visit.end_handshake();
-                self.show = Some(Show {
-                    player,
-                    began: now,
-                    report_due: now,
-                    was_stalled: false,
-                });
+                self.show = Some(Show::new(player, now));
             }
             Follow::Pause | Follow::End => self.show = None,
         }
-    }
-
-    /// Returns when the next frame is to be sent; never while the camera is stalled.
-    fn media_due(&mut self) -> Option<Instant> {
-        let now = Instant::now();
-        let show = self.show.as_mut()?;
-        let age = now.duration_since(show.began);
-        let is_stalled = *self.stalled.borrow_and_update()
-            || self
-                .faults
-                .borrow()
-                .stall_after
-                .is_some_and(|time| age >= time);
-        if std::mem::replace(&mut show.was_stalled, is_stalled) && !is_stalled {
-            show.player.skip_to(age);
-        }
-        let due = show.player.poll_due()?;
-        (!is_stalled).then(|| show.began + due)
-    }
-
-    async fn send_media(&mut self) -> anyhow::Result<()> {
-        let Some(show) = &mut self.show else {
-            return Ok(());
-        };
-        let now = show.began.elapsed();
-        let is_late = show
-            .player
-            .poll_due()
-            .is_some_and(|due| due + LATE_MAX < now);
-        let skipped = if is_late { show.player.skip_to(now) } else { 0 };
-        let sent = show.player.write_due(now, &mut self.outbox);
-        self.flush().await?;
-        self.camera.count(|stats| {
-            stats.frames_skipped += skipped;
-            stats.video.add(sent.video);
-            stats.audio.add(sent.audio);
-            stats.packets_dropped += sent.packets_dropped;
-            stats.bits_flipped += sent.bits_flipped;
-        });
-        Ok(())
-    }
-
-    async fn send_reports(&mut self) -> anyhow::Result<()> {
-        let Some(show) = &mut self.show else {
-            return Ok(());
-        };
-        show.report_due += REPORT_INTERVAL;
-        show.player
-            .write_reports(show.began.elapsed(), wall_clock(), &mut self.outbox);
-        self.flush().await
     }
 
     async fn flush(&mut self) -> anyhow::Result<()> {
@@ -306,15 +241,4 @@ async fn write(
         tokio::task::yield_now().await;
     }
     Ok(())
-}
-
-/// Returns the time since the epoch of Unix, which reports tie RTP time to.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a sender report says what time it is, and nothing depends on it"
-)]
-fn wall_clock() -> Duration {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 mod client;
 mod handshake;
 mod judged;
+mod media;
 mod nvr;
 mod statuses;
 
