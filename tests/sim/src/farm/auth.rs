@@ -17,8 +17,17 @@ pub(super) enum Verdict {
     /// Refuse with this value of `WWW-Authenticate`.
     Challenge {
         header: String,
-        had_credentials: bool,
+        brought: Brought,
     },
+}
+
+/// What a refused request brought.
+#[derive(Debug, Clone, Copy, Eq, PartialEq)]
+pub(super) enum Brought {
+    Nothing,
+    /// Credentials of the right password for another nonce.
+    OldNonce,
+    WrongPassword,
 }
 
 /// Checks credentials, and keeps the nonce they are made with.
@@ -42,10 +51,11 @@ impl Gatekeeper {
     /// Judges a request; `fresh` replaces the nonce when it is used up.
     pub(super) fn judge(&mut self, request: &Request, fresh: impl FnOnce() -> String) -> Verdict {
         let credentials = request.header("Authorization");
-        let refuse = |header| Verdict::Challenge {
-            header,
-            had_credentials: credentials.is_some(),
+        let brought = match credentials {
+            None => Brought::Nothing,
+            Some(_) => Brought::WrongPassword,
         };
+        let refuse = |header, brought| Verdict::Challenge { header, brought };
         match &self.auth {
             Auth::Open => Verdict::Granted,
             Auth::Basic { username, password } => {
@@ -56,7 +66,7 @@ impl Gatekeeper {
                 if credentials == Some(expected.as_str()) {
                     Verdict::Granted
                 } else {
-                    refuse(format!("Basic realm=\"{REALM}\""))
+                    refuse(format!("Basic realm=\"{REALM}\""), brought)
                 }
             }
             Auth::Digest {
@@ -64,18 +74,19 @@ impl Gatekeeper {
                 password,
                 nonce_uses,
             } => {
-                let known = Known {
-                    username,
-                    password,
-                    nonce: &self.nonce,
+                let known = Known { username, password };
+                let Some(credentials) =
+                    credentials.filter(|credentials| known.matches(credentials, request))
+                else {
+                    return refuse(challenge(&self.nonce, false), brought);
                 };
-                if !credentials.is_some_and(|credentials| known.matches(credentials, request)) {
-                    return refuse(challenge(&self.nonce, false));
+                if digest_parameter(credentials, "nonce") != Some(&self.nonce) {
+                    return refuse(challenge(&self.nonce, false), Brought::OldNonce);
                 }
                 if nonce_uses.is_some_and(|uses| self.uses >= uses) {
                     self.nonce = fresh();
                     self.uses = 0;
-                    return refuse(challenge(&self.nonce, true));
+                    return refuse(challenge(&self.nonce, true), Brought::OldNonce);
                 }
                 self.uses += 1;
                 Verdict::Granted
@@ -92,26 +103,26 @@ fn challenge(nonce: &str, is_stale: bool) -> String {
 struct Known<'a> {
     username: &'a str,
     password: &'a str,
-    nonce: &'a str,
 }
 
 impl Known<'_> {
+    /// Returns whether credentials are of our password, for the nonce that they name.
     fn matches(&self, credentials: &str, request: &Request) -> bool {
-        let Some(parameters) = credentials.strip_prefix("Digest ") else {
+        let value = |name| digest_parameter(credentials, name);
+        let Some(nonce) = value("nonce") else {
             return false;
         };
-        let is = |name: &str, expected: &str| parameter(parameters, name) == Some(expected);
         let secret = md5(&format!("{}:{REALM}:{}", self.username, self.password));
         let asked = md5(&format!("{}:{}", request.method, request.uri));
-        is("username", self.username)
-            && is("realm", REALM)
-            && is("nonce", self.nonce)
-            && is("uri", &request.uri)
-            && is(
-                "response",
-                &md5(&format!("{secret}:{}:{asked}", self.nonce)),
-            )
+        value("username") == Some(self.username)
+            && value("realm") == Some(REALM)
+            && value("uri") == Some(&request.uri)
+            && value("response") == Some(&md5(&format!("{secret}:{nonce}:{asked}")))
     }
+}
+
+fn digest_parameter<'a>(credentials: &'a str, name: &str) -> Option<&'a str> {
+    parameter(credentials.strip_prefix("Digest ")?, name)
 }
 
 /// Returns a parameter's value without its quotes; none of ours holds a comma or a quote.
@@ -174,7 +185,7 @@ mod tests {
         assert!(matches!(
             verdict,
             Verdict::Challenge {
-                had_credentials: true,
+                brought: Brought::WrongPassword,
                 ..
             }
         ));
@@ -185,10 +196,11 @@ mod tests {
         let mut gatekeeper = gatekeeper(Some(1));
         let right = request(&digest("secret", "one"));
         assert_eq!(gatekeeper.judge(&right, String::new), Verdict::Granted);
-        let Verdict::Challenge { header, .. } = gatekeeper.judge(&right, || "two".to_owned())
+        let Verdict::Challenge { header, brought } = gatekeeper.judge(&right, || "two".to_owned())
         else {
             panic!("granted")
         };
+        assert_eq!(brought, Brought::OldNonce);
         assert!(header.contains("nonce=\"two\"") && header.contains("stale=\"TRUE\""));
         assert_eq!(
             gatekeeper.judge(&request(&digest("secret", "two")), String::new),

@@ -1,20 +1,21 @@
-//! A camera: its listener, its sessions, and the handle by which a test holds it.
+//! A camera: what its connections share, and the handle by which a test holds it.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use super::arrivals::Arrivals;
 use super::auth::{Gatekeeper, Verdict};
-use super::connection::{Connection, End};
+use super::faults::{Fault, Faults};
+use super::group::Group;
+use super::host::{Host, Routes, bind};
 use super::packing::PackedTrack;
+use super::presence::{Flap, Presence};
 use super::request::Request;
 use super::settings::CameraSettings;
 use super::stats::CameraStats;
@@ -28,25 +29,85 @@ pub(super) struct Shared {
     address: SocketAddr,
     stats: watch::Sender<CameraStats>,
     stalled: watch::Sender<bool>,
+    faults: watch::Sender<Arc<Faults>>,
+    arrivals: Arrivals,
     gatekeeper: Mutex<Gatekeeper>,
-    /// When `die_after` ends the camera; set by the first PLAY.
-    dies_at: watch::Sender<Option<Instant>>,
+    presence: watch::Sender<Presence>,
 }
 
 impl Shared {
+    /// A camera at an address where somebody listens.
+    pub(super) fn new(address: SocketAddr, settings: CameraSettings) -> anyhow::Result<Arc<Self>> {
+        let tracks = settings.tracks();
+        anyhow::ensure!(!tracks.is_empty(), "a camera needs a clip to show");
+        let faults = settings.faults.clone();
+        let camera = Arc::new(Self {
+            tracks,
+            address,
+            stats: watch::Sender::default(),
+            stalled: watch::Sender::new(false),
+            faults: watch::Sender::default(),
+            arrivals: Arrivals::default(),
+            gatekeeper: Mutex::new(Gatekeeper::new(settings.auth.clone(), nonce())),
+            presence: watch::Sender::default(),
+            settings,
+        });
+        camera.change_faults(|now| *now = faults);
+        Ok(camera)
+    }
+
+    /// Changes the faults; those that come and go with time begin now.
+    fn change_faults(&self, change: impl FnOnce(&mut Faults)) {
+        self.faults
+            .send_modify(|faults| change(Arc::make_mut(faults)));
+        let flap = self.faults().flap;
+        self.presence.send_modify(|presence| {
+            let known = presence.flap.map(|flap| (flap.up, flap.down));
+            if known != flap {
+                let since = Instant::now();
+                presence.flap = flap.map(|(up, down)| Flap { since, up, down });
+            }
+        });
+    }
+
+    pub(super) fn is_up(&self, now: Instant) -> bool {
+        self.presence.borrow().is_up(now)
+    }
+
+    /// Waits until the camera is there, or is not.
+    pub(super) async fn wait_until(&self, is_up: bool) {
+        let mut presence = self.presence.subscribe();
+        loop {
+            let now = Instant::now();
+            let (is_up_now, change) = {
+                let presence = presence.borrow_and_update();
+                (presence.is_up(now), presence.poll_change(now))
+            };
+            if is_up_now == is_up {
+                return;
+            }
+            tokio::select! {
+                Ok(()) = presence.changed() => {}
+                () = sleep_until(change) => {}
+            }
+        }
+    }
+
     /// Changes the counters.
     pub(super) fn count(&self, change: impl FnOnce(&mut CameraStats)) {
         self.stats.send_modify(change);
     }
 
-    /// Counts a new session, unless there are as many as there may be.
+    /// Counts a new session, unless there are as many as there may be, here or in the group.
     pub(super) fn try_open_session(&self) -> bool {
         let mut opened = false;
         self.count(|stats| {
-            opened = self
+            let has_room = self
                 .settings
                 .session_max
                 .is_none_or(|max| stats.sessions < max);
+            let group = self.settings.group.as_ref();
+            opened = has_room && group.is_none_or(Group::try_open_session);
             if opened {
                 stats.sessions += 1;
                 stats.sessions_total += 1;
@@ -57,12 +118,54 @@ impl Shared {
         opened
     }
 
+    /// Takes a session from the counts.
+    pub(super) fn close_session(&self) {
+        self.count(|stats| stats.sessions -= 1);
+        if let Some(group) = &self.settings.group {
+            group.count(|stats| stats.sessions -= 1);
+        }
+    }
+
+    /// Counts a session that begins to play.
+    pub(super) fn begin_playing(&self) {
+        self.count(|stats| {
+            stats.plays += 1;
+            stats.playing += 1;
+        });
+        if let Some(group) = &self.settings.group {
+            group.count(|stats| stats.playing += 1);
+        }
+    }
+
+    /// Takes a session from those that play.
+    pub(super) fn end_playing(&self) {
+        self.count(|stats| stats.playing -= 1);
+        if let Some(group) = &self.settings.group {
+            group.count(|stats| stats.playing -= 1);
+        }
+    }
+
     pub(super) fn judge(&self, request: &Request) -> Verdict {
         let mut gatekeeper = self
             .gatekeeper
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         gatekeeper.judge(request, nonce)
+    }
+
+    /// Takes note of a connection.
+    pub(super) fn welcome(&self, now: Instant) {
+        self.arrivals.push(now);
+        self.count(CameraStats::open_connection);
+    }
+
+    /// Returns the faults of this moment.
+    pub(super) fn faults(&self) -> Arc<Faults> {
+        self.faults.borrow().clone()
+    }
+
+    pub(super) fn watch_faults(&self) -> watch::Receiver<Arc<Faults>> {
+        self.faults.subscribe()
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -99,12 +202,12 @@ impl Shared {
 
     /// Takes note of a PLAY: the first one starts the clock of `die_after`.
     pub(super) fn played_at(&self, now: Instant) {
-        let Some(time) = self.settings.faults.die_after else {
+        let Some(time) = self.faults().die_after else {
             return;
         };
-        self.dies_at.send_if_modified(|dies_at| {
-            let is_first = dies_at.is_none();
-            dies_at.get_or_insert(now + time);
+        self.presence.send_if_modified(|presence| {
+            let is_first = presence.dies_at.is_none();
+            presence.dies_at.get_or_insert(now + time);
             is_first
         });
     }
@@ -115,7 +218,7 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-fn nonce() -> String {
+pub(super) fn nonce() -> String {
     format!("{:016x}{:016x}", random(), random())
 }
 
@@ -128,114 +231,54 @@ impl Camera {
     ///
     /// # Errors
     /// When it cannot listen there, or `settings` have neither video nor audio.
+    #[expect(
+        clippy::unused_async,
+        reason = "a start may wait one day, and its callers do now"
+    )]
     pub async fn start(
         address: SocketAddr,
         settings: CameraSettings,
     ) -> anyhow::Result<CameraHandle> {
-        let tracks = settings.tracks();
-        anyhow::ensure!(!tracks.is_empty(), "a camera needs a clip to show");
-        let listener = bind(address).await?;
-        let gatekeeper = Mutex::new(Gatekeeper::new(settings.auth.clone(), nonce()));
-        let shared = Arc::new(Shared {
-            settings,
-            tracks,
-            address: listener
-                .local_addr()
-                .context("cannot ask for the address")?,
-            stats: watch::Sender::default(),
-            stalled: watch::Sender::new(false),
-            gatekeeper,
-            dies_at: watch::Sender::new(None),
-        });
-        let life = Mutex::new(Life::start(&shared, listener));
-        Ok(CameraHandle { shared, life })
+        let listener = bind(address)?;
+        let address = listener
+            .local_addr()
+            .context("cannot ask for the address")?;
+        let shared = Shared::new(address, settings)?;
+        let group = shared.settings.group.clone();
+        let host = Host::start(listener, address, Routes::One(shared.clone()), group);
+        Ok(CameraHandle {
+            shared,
+            host,
+            is_alone: true,
+        })
     }
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen at {address}"))
-}
-
-/// The tasks of a camera from its start or revival to its death.
-#[derive(Debug, Clone)]
-struct Life {
-    ended: CancellationToken,
-    tasks: TaskTracker,
-}
-
-impl Life {
-    fn start(shared: &Arc<Shared>, listener: TcpListener) -> Self {
-        let life = Self {
-            ended: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        };
-        life.tasks
-            .spawn(life.clone().accept(shared.clone(), listener));
-        life
-    }
-
-    async fn accept(self, shared: Arc<Shared>, listener: TcpListener) {
-        let mut dies_at = shared.dies_at.subscribe();
-        loop {
-            let death = *dies_at.borrow_and_update();
-            tokio::select! {
-                () = self.ended.cancelled() => return,
-                Ok(()) = dies_at.changed() => {}
-                () = sleep_until(death) => {
-                    self.ended.cancel();
-                    return;
-                }
-                accepted = listener.accept() => {
-                    if let Ok((stream, _)) = accepted {
-                        self.tasks.spawn(serve(shared.clone(), stream, self.ended.clone()));
-                    }
-                }
-            }
-        }
-    }
-}
-
-async fn sleep_until(time: Option<Instant>) {
+pub(super) async fn sleep_until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
     }
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream, ended: CancellationToken) {
-    shared.count(|stats| {
-        stats.connections += 1;
-        stats.connections_total += 1;
-    });
-    let mut connection = Connection::new(shared.clone(), stream);
-    let end = tokio::select! {
-        () = ended.cancelled() => End::Dead,
-        end = connection.run() => end,
-    };
-    let mut session = connection.into_session();
-    shared.count(|stats| stats.connections -= 1);
-    if session.is_open() && matches!(end, End::ClientLeft) {
-        session.abandon(&shared);
-        if shared.settings.keeps_abandoned {
-            tokio::select! {
-                () = ended.cancelled() => {}
-                () = tokio::time::sleep(shared.settings.session_timeout) => {}
-            }
-        }
-    }
-    session.end(&shared);
-}
-
-/// A running camera; dropping it ends it.
+/// A running camera; dropping it ends it, unless it is a recorder's.
 #[derive(Debug)]
 pub struct CameraHandle {
     shared: Arc<Shared>,
-    life: Mutex<Life>,
+    host: Arc<Host>,
+    is_alone: bool,
 }
 
 impl CameraHandle {
+    /// A camera behind a recorder's address.
+    pub(super) fn member(shared: Arc<Shared>, host: &Arc<Host>) -> Self {
+        Self {
+            shared,
+            host: host.clone(),
+            is_alone: false,
+        }
+    }
+
     /// Returns the URL of its stream, without credentials.
     pub fn url(&self) -> String {
         self.shared.url()
@@ -246,23 +289,35 @@ impl CameraHandle {
         self.shared.address
     }
 
-    /// Kills it: connections are closed and new ones refused. Returns when all of it has ended.
+    /// Kills it: connections are closed and new ones refused (a recorder answers 404 for it). Returns when all of it has
+    /// ended.
     pub async fn kill(&self) {
-        let life = self.life().clone();
-        life.ended.cancel();
-        life.tasks.close();
-        life.tasks.wait().await;
+        self.shared
+            .presence
+            .send_modify(|presence| presence.is_killed = true);
+        if self.is_alone {
+            return self.host.close().await;
+        }
+        let mut stats = self.watch();
+        let has_ended = |stats: &CameraStats| stats.connections == 0 && stats.sessions == 0;
+        // It cannot fail: the sender is ours.
+        let _ended = stats.wait_for(has_ended).await;
     }
 
-    /// Starts it again at the same address, after [`Self::kill`] or `die_after`; the latter does not strike again.
+    /// Starts it again at the same address, after [`Self::kill`] or `die_after`; the latter does not strike again before
+    /// the next PLAY.
     ///
     /// # Errors
     /// When it cannot listen there.
     pub async fn revive(&self) -> anyhow::Result<()> {
         self.kill().await;
-        self.shared.dies_at.send_replace(None);
-        let listener = bind(self.shared.address).await?;
-        *self.life() = Life::start(&self.shared, listener);
+        self.shared.presence.send_modify(|presence| {
+            presence.is_killed = false;
+            presence.dies_at = None;
+        });
+        if self.is_alone {
+            self.host.open()?;
+        }
         Ok(())
     }
 
@@ -274,6 +329,22 @@ impl CameraHandle {
     /// Lets media flow again, from what it would be at by now.
     pub fn resume(&self) {
         self.shared.stalled.send_replace(false);
+    }
+
+    /// Gives it a fault, in place of an earlier one of its kind; open connections have it too.
+    pub fn set_fault(&self, fault: Fault) {
+        self.shared.change_faults(|faults| faults.set(fault));
+    }
+
+    /// Takes all its faults away, those of its settings too. An answer that was left in the middle stays so.
+    pub fn clear_faults(&self) {
+        self.shared
+            .change_faults(|faults| *faults = Faults::default());
+    }
+
+    /// Returns when the last 10,000 connections were accepted, oldest first.
+    pub fn connection_times(&self) -> Vec<Instant> {
+        self.shared.arrivals.times()
     }
 
     /// Returns the counters now.
@@ -306,14 +377,12 @@ impl CameraHandle {
             ),
         }
     }
-
-    fn life(&self) -> MutexGuard<'_, Life> {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for CameraHandle {
     fn drop(&mut self) {
-        self.life().ended.cancel();
+        if self.is_alone {
+            self.host.abort();
+        }
     }
 }

@@ -7,14 +7,20 @@
 //! clip ─▶ packing ─▶ PackedTrack (shared) ─▶ Player (one a session) ─▶ connection
 //! ```
 
+mod arrivals;
 mod auth;
 mod camera;
 pub mod cli;
 mod connection;
+mod faults;
+mod group;
+mod host;
 mod inventory;
 mod load;
+mod nvr;
 mod packing;
 mod player;
+mod presence;
 mod quickstart;
 mod request;
 mod rtcp;
@@ -25,10 +31,16 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod track;
+mod visit;
 
 pub use camera::{Camera, CameraHandle};
+pub use faults::{
+    Challenge, Damage, Ending, Fault, Insertion, KeyFrames, Misdeed, ReportClock, Step, Target,
+};
+pub use group::{Group, GroupStats};
 pub use inventory::{DEPARTMENTS, Department, Entry};
 pub use load::{Load, load};
+pub use nvr::{Nvr, NvrHandle};
 pub use quickstart::quickstart;
 pub use settings::{Auth, CameraSettings, ParameterSets};
-pub use stats::{CameraStats, TrackStats};
+pub use stats::{CameraStats, RequestStats, TrackStats};

@@ -17,7 +17,7 @@ pub(super) enum Incoming {
 }
 
 /// A request.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug, Clone, Eq, PartialEq)]
 pub(super) struct Request {
     pub(super) method: String,
     pub(super) uri: String,
@@ -32,6 +32,17 @@ impl Request {
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the same request with another CSeq.
+    pub(super) fn with_sequence(&self, sequence: &str) -> Self {
+        let mut request = self.clone();
+        for (name, value) in &mut request.headers {
+            if name.eq_ignore_ascii_case("CSeq") {
+                sequence.clone_into(value);
+            }
+        }
+        request
     }
 
     /// Returns the path of the URI.
@@ -110,16 +121,18 @@ fn parse(head: &str) -> anyhow::Result<Request> {
 /// An answer.
 #[derive(Debug)]
 pub(super) struct Response {
-    text: String,
-    body: String,
+    head: String,
+    content_type: &'static str,
+    body: Vec<u8>,
 }
 
 impl Response {
     /// Starts an answer to a request.
-    pub(super) fn new(status: &'static str, request: &Request) -> Self {
+    pub(super) fn new(status: &str, request: &Request) -> Self {
         let response = Self {
-            text: format!("RTSP/1.0 {status}\r\n"),
-            body: String::new(),
+            head: format!("RTSP/1.0 {status}\r\n"),
+            content_type: "",
+            body: Vec::new(),
         };
         match request.header("CSeq") {
             Some(sequence) => response.header("CSeq", sequence),
@@ -130,22 +143,39 @@ impl Response {
     /// Adds a header.
     pub(super) fn header(mut self, name: &str, value: &str) -> Self {
         // Writing to a string does not fail.
-        let _infallible = write!(self.text, "{name}: {value}\r\n");
+        let _infallible = write!(self.head, "{name}: {value}\r\n");
         self
     }
 
-    /// Adds a body with its type and length.
-    pub(super) fn body(self, content_type: &str, body: String) -> Self {
-        let length = body.len().to_string();
-        let response = self
-            .header("Content-Type", content_type)
-            .header("Content-Length", &length);
-        Self { body, ..response }
+    /// Adds a body with its type.
+    pub(super) fn body(self, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self {
+            content_type,
+            body,
+            ..self
+        }
+    }
+
+    /// Adds bytes to the end of the body; nothing when there is none.
+    pub(super) fn extend_body(&mut self, bytes: &[u8]) {
+        if !self.content_type.is_empty() {
+            self.body.extend_from_slice(bytes);
+        }
     }
 
     /// Returns the bytes to send.
     pub(super) fn into_bytes(self) -> Vec<u8> {
-        format!("{}\r\n{}", self.text, self.body).into_bytes()
+        let Self {
+            head,
+            content_type,
+            body,
+        } = self;
+        let length = body.len();
+        let content = match content_type {
+            "" => String::new(),
+            _ => format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n"),
+        };
+        [head.as_bytes(), content.as_bytes(), b"\r\n", &body].concat()
     }
 }
 
@@ -183,7 +213,7 @@ mod tests {
     fn an_answer_repeats_the_sequence_number() {
         let request = parse("DESCRIBE rtsp://h/ RTSP/1.0\r\nCSeq: 7").unwrap();
         let bytes = Response::new("200 OK", &request)
-            .body("application/sdp", "v=0\r\n".to_owned())
+            .body("application/sdp", b"v=0\r\n".to_vec())
             .into_bytes();
         let expected = "RTSP/1.0 200 OK\r\nCSeq: 7\r\nContent-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n";
         assert_eq!(String::from_utf8(bytes).unwrap(), expected);

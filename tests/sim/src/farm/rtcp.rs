@@ -9,6 +9,7 @@ const NTP_OFFSET: u64 = 2_208_988_800;
 
 const SENDER_REPORT: u8 = 200;
 const SOURCE_DESCRIPTION: u8 = 202;
+const BYE: u8 = 203;
 const CNAME: &[u8; 6] = b"camera";
 
 /// What a sender says of its stream.
@@ -47,6 +48,18 @@ pub(super) fn write(report: &SenderReport, channel: u8, out: &mut BytesMut) {
     out.put_slice(CNAME);
     // An item list ends with a zero and is filled up to a word.
     out.put_bytes(0, 4);
+}
+
+/// Writes a BYE behind an empty receiver report (RFC 3550 §6.1, §6.6).
+pub(super) fn write_bye(ssrc: u32, channel: u8, out: &mut BytesMut) {
+    const RECEIVER_REPORT: u8 = 201;
+    out.put_slice(&[b'$', channel]);
+    out.put_u16(16);
+    for header in [[0x80, RECEIVER_REPORT], [0x81, BYE]] {
+        out.put_slice(&header);
+        out.put_u16(1);
+        out.put_u32(ssrc);
+    }
 }
 
 #[cfg(test)]

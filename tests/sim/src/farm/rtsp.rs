@@ -2,10 +2,9 @@
 //!
 //! It decides; the connection owns the socket and the clock and does what it is told.
 
-use std::time::Duration;
-
-use super::auth::Verdict;
+use super::auth::{Brought, Verdict};
 use super::camera::Shared;
+use super::faults::{Step, status_line};
 use super::player::Player;
 use super::request::{Request, Response};
 use super::sdp;
@@ -17,8 +16,6 @@ const METHODS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER, 
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) response: Response,
-    /// How long to wait before answering.
-    pub(super) delay: Duration,
     pub(super) follow: Follow,
 }
 
@@ -59,12 +56,12 @@ impl Session {
         }
         self.starts.clear();
         self.stop(camera);
-        camera.count(|stats| stats.sessions -= 1);
+        camera.close_session();
     }
 
     fn stop(&mut self, camera: &Shared) {
         if std::mem::take(&mut self.is_playing) {
-            camera.count(|stats| stats.playing -= 1);
+            camera.end_playing();
         }
     }
 
@@ -72,11 +69,10 @@ impl Session {
     pub(super) fn handle(&mut self, request: &Request, camera: &Shared) -> Reply {
         let plain = |response| Reply {
             response,
-            delay: Duration::ZERO,
             follow: Follow::Nothing,
         };
         if request.method != "OPTIONS"
-            && let Some(response) = refuse(request, camera)
+            && let Some(response) = refuse(request, self.is_open(), camera)
         {
             return plain(response);
         }
@@ -89,14 +85,7 @@ impl Session {
         match request.method.as_str() {
             "OPTIONS" => plain(self.keep_alive(request, camera).header("Public", METHODS)),
             "GET_PARAMETER" | "SET_PARAMETER" => plain(self.keep_alive(request, camera)),
-            "DESCRIBE" => {
-                let delay = camera.settings.faults.describe_delay;
-                Reply {
-                    response: describe(request, camera),
-                    delay,
-                    follow: Follow::Nothing,
-                }
-            }
+            "DESCRIBE" => plain(describe(request, camera)),
             "SETUP" => plain(self.set_up(request, camera)),
             "PLAY" => self.play(request, camera),
             "PAUSE" if self.is_open() => {
@@ -153,7 +142,8 @@ impl Session {
         }
         if !self.is_open() {
             if !camera.try_open_session() {
-                return Response::new("453 Not Enough Bandwidth", request);
+                let status = status_line(camera.settings.session_max_status);
+                return Response::new(&status, request);
             }
             self.id = Some(format!("{:016x}", camera.random()));
         }
@@ -181,16 +171,13 @@ impl Session {
             let response = self.with_session(response(status), camera);
             return Reply {
                 response,
-                delay: Duration::ZERO,
                 follow: Follow::Nothing,
             };
         }
         self.is_playing = true;
-        camera.count(|stats| {
-            stats.plays += 1;
-            stats.playing += 1;
-        });
+        camera.begin_playing();
         let settings = &camera.settings;
+        let faults = camera.faults();
         let info = self.starts.iter().map(|(track, start)| {
             let url = format!("{}/trackID={track}", camera.url());
             format!(
@@ -208,27 +195,28 @@ impl Session {
                 &camera.tracks[*track],
                 *start,
                 settings.first_frame,
-                &settings.faults,
+                &faults,
             )
         });
         Reply {
             response,
-            delay: Duration::ZERO,
-            follow: Follow::Play(Player::new(tracks.collect())),
+            follow: Follow::Play(Player::new(tracks.collect(), &faults)),
         }
     }
 }
 
 /// Refuses who may not ask, and who asks for another path.
-fn refuse(request: &Request, camera: &Shared) -> Option<Response> {
-    if let Verdict::Challenge {
-        header,
-        had_credentials,
-    } = camera.judge(request)
+fn refuse(request: &Request, has_session: bool, camera: &Shared) -> Option<Response> {
+    if camera.faults().asks_at(Step::of(request, has_session))
+        && let Verdict::Challenge { header, brought } = camera.judge(request)
     {
-        camera.count(|stats| match had_credentials {
-            true => stats.wrong_credentials += 1,
-            false => stats.challenges += 1,
+        camera.count(|stats| match brought {
+            Brought::Nothing => stats.challenges += 1,
+            Brought::OldNonce => stats.wrong_credentials += 1,
+            Brought::WrongPassword => {
+                stats.wrong_credentials += 1;
+                stats.wrong_passwords += 1;
+            }
         });
         return Some(
             Response::new("401 Unauthorized", request).header("WWW-Authenticate", &header),
@@ -257,7 +245,7 @@ fn describe(request: &Request, camera: &Shared) -> Response {
     let base = format!("{}/", camera.url());
     Response::new("200 OK", request)
         .header("Content-Base", &base)
-        .body("application/sdp", sdp)
+        .body("application/sdp", sdp.into_bytes())
 }
 
 /// Reads the first offer of `Transport` that is interleaved; without channels in it, ours are the next free ones.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::faults::{Fault, Faults, Misdeed, Step};
+use super::group::Group;
 use super::packing::{PackedTrack, Packing};
 use crate::clips::Clip;
 
@@ -53,18 +55,6 @@ impl ParameterSets {
     }
 }
 
-/// Faults that a camera shows; none by default.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Faults {
-    pub(super) die_after: Option<Duration>,
-    pub(super) stall_after: Option<Duration>,
-    pub(super) flip_every: Option<u64>,
-    pub(super) drop_every: Option<u64>,
-    pub(super) ssrc_change_after: Option<u64>,
-    pub(super) timestamp_jump: Option<(u64, u32)>,
-    pub(super) describe_delay: Duration,
-}
-
 /// How a camera behaves; a sound one unless told otherwise.
 #[derive(Debug, Clone)]
 pub struct CameraSettings {
@@ -74,7 +64,9 @@ pub struct CameraSettings {
     pub(super) auth: Auth,
     pub(super) parameter_sets: ParameterSets,
     pub(super) aggregate: bool,
+    pub(super) group: Option<Group>,
     pub(super) session_max: Option<u64>,
+    pub(super) session_max_status: u16,
     pub(super) session_timeout: Duration,
     pub(super) keeps_abandoned: bool,
     pub(super) first_frame: usize,
@@ -91,7 +83,9 @@ impl Default for CameraSettings {
             auth: Auth::Open,
             parameter_sets: ParameterSets::InBandAndSdp,
             aggregate: true,
+            group: None,
             session_max: None,
+            session_max_status: 453,
             session_timeout: Duration::from_secs(60),
             keeps_abandoned: false,
             first_frame: 0,
@@ -150,9 +144,22 @@ impl CameraSettings {
         self
     }
 
-    /// Limits the sessions that may be set up at the same time; more are answered with 453.
+    /// Limits the sessions that may be set up at the same time; more are answered with 453, or as
+    /// [`Self::session_max_status`] says.
     pub fn session_max(mut self, sessions: u64) -> Self {
         self.session_max = Some(sessions);
+        self
+    }
+
+    /// Makes it a member of a group, with joint counts and a joint limit.
+    pub fn group(mut self, group: &Group) -> Self {
+        self.group = Some(group.clone());
+        self
+    }
+
+    /// Sets the status that answers a session too many: 453 by default, 503 with some cameras.
+    pub fn session_max_status(mut self, status: u16) -> Self {
+        self.session_max_status = status;
         self
     }
 
@@ -188,38 +195,43 @@ impl CameraSettings {
     }
 
     /// Makes each session fall silent this long after its PLAY: RTSP and RTCP go on, RTP does not.
-    pub fn stall_after(mut self, time: Duration) -> Self {
-        self.faults.stall_after = Some(time);
-        self
+    pub fn stall_after(self, time: Duration) -> Self {
+        self.fault(Fault::StallAfter(time))
     }
 
     /// Flips a bit in a slice of each `n`th access unit of video.
-    pub fn flip_bit_in_access_unit(mut self, n: u64) -> Self {
-        self.faults.flip_every = Some(n.max(1));
-        self
+    pub fn flip_bit_in_access_unit(self, n: u64) -> Self {
+        self.fault(Fault::FlipEvery(n))
     }
 
     /// Leaves out each `n`th RTP packet of video, so that the sequence has gaps.
-    pub fn drop_rtp_every(mut self, n: u64) -> Self {
-        self.faults.drop_every = Some(n.max(1));
-        self
+    pub fn drop_rtp_every(self, n: u64) -> Self {
+        self.fault(Fault::LossEvery(n))
     }
 
     /// Takes another SSRC after this many frames of video.
-    pub fn ssrc_change_after(mut self, frames: u64) -> Self {
-        self.faults.ssrc_change_after = Some(frames);
-        self
+    pub fn ssrc_change_after(self, frames: u64) -> Self {
+        self.fault(Fault::SsrcChange {
+            after_frames: frames,
+        })
     }
 
     /// Adds `ticks` of 90 kHz (modulo 2³², so it can go back too) to the video's timestamps after this many frames.
-    pub fn timestamp_jump_after(mut self, frames: u64, ticks: u32) -> Self {
-        self.faults.timestamp_jump = Some((frames, ticks));
-        self
+    pub fn timestamp_jump_after(self, frames: u64, ticks: u32) -> Self {
+        self.fault(Fault::TimestampJump {
+            after_frames: frames,
+            ticks: i64::from(ticks),
+        })
     }
 
     /// Makes it think this long before it answers DESCRIBE.
-    pub fn describe_delay(mut self, delay: Duration) -> Self {
-        self.faults.describe_delay = delay;
+    pub fn describe_delay(self, delay: Duration) -> Self {
+        self.fault(Fault::At(Step::Describe, Misdeed::Delay(delay)))
+    }
+
+    /// Gives it a fault from the start; the handle can take it away.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.set(fault);
         self
     }
 

@@ -61,6 +61,7 @@ pub(super) struct PackedFrame {
 #[derive(Debug)]
 pub(super) struct PackedTrack {
     pub(super) clip: Arc<Clip>,
+    pub(super) packing: Packing,
     pub(super) payload_type: u8,
     pub(super) clock_rate: u32,
     pub(super) frames: Vec<PackedFrame>,
@@ -92,6 +93,7 @@ impl PackedTrack {
         let frames = clip.units().iter().map(frame).collect();
         Self {
             clip: clip.clone(),
+            packing,
             payload_type,
             clock_rate,
             frames,

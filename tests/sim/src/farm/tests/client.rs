@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::super::CameraHandle;
+use super::super::{CameraHandle, Step};
 use super::LIMIT;
 
 pub(super) struct Client {
@@ -22,6 +22,22 @@ pub(super) struct Client {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) head: String,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    /// A header's value.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let start = format!("{name}: ");
+        self.head.lines().find_map(|line| line.strip_prefix(&start))
+    }
+}
+
+/// How the camera ended a connection.
+#[derive(Debug, Clone, Copy, Eq, PartialEq)]
+pub(super) enum End {
+    Closed,
+    Reset,
 }
 
 pub(super) enum Incoming {
@@ -34,14 +50,20 @@ impl Client {
     pub(super) const RTCP_CHANNEL: u8 = 7;
 
     pub(super) async fn connect(camera: &CameraHandle) -> Self {
-        Self {
-            stream: TcpStream::connect(camera.address()).await.unwrap(),
+        Self::try_connect(camera).await.expect("a camera accepts")
+    }
+
+    /// A client, or none when the camera refuses.
+    pub(super) async fn try_connect(camera: &CameraHandle) -> Option<Self> {
+        let stream = TcpStream::connect(camera.address()).await.ok()?;
+        Some(Self {
+            stream,
             inbox: BytesMut::new(),
             url: camera.url(),
             session: String::new(),
             sequence: 0,
             began: Instant::now(),
-        }
+        })
     }
 
     /// A client that plays the first track.
@@ -73,25 +95,68 @@ impl Client {
     }
 
     pub(super) async fn request_to(&mut self, path: &str, method: &str, headers: &str) -> Answer {
-        let host = self.url.rsplit_once("/").unwrap().0.to_owned();
+        let (scheme, rest) = self.url.split_once("://").unwrap();
+        let host = rest.split('/').next().unwrap();
+        let host = format!("{scheme}://{host}");
         self.request_url(&format!("{host}{path}"), method, headers)
             .await
     }
 
     async fn request_url(&mut self, url: &str, method: &str, headers: &str) -> Answer {
+        self.send(url, method, headers).await;
+        self.answer().await
+    }
+
+    async fn send(&mut self, url: &str, method: &str, headers: &str) {
         self.sequence += 1;
         let text = format!(
             "{method} {url} RTSP/1.0\r\nCSeq: {}\r\n{}{headers}\r\n",
             self.sequence, self.session
         );
         self.stream.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// Waits for the next answer.
+    pub(super) async fn answer(&mut self) -> Answer {
         loop {
             match self.next().await {
                 Some(Incoming::Answer(answer)) => return answer,
                 Some(Incoming::Packet(..)) => {}
-                None => panic!("closed instead of answering {method}"),
+                None => panic!("closed instead of answering"),
             }
         }
+    }
+
+    /// Goes through the steps before this one, and asks for it without waiting for the answer.
+    pub(super) async fn go_to(&mut self, step: Step) {
+        if matches!(step, Step::Play | Step::Keepalive | Step::Teardown) {
+            assert_eq!(self.set_up().await.status, 200);
+        }
+        let url = self.url.clone();
+        let track = format!("{url}/trackID=0");
+        let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=6-7\r\n";
+        match step {
+            Step::Accept | Step::Every => {}
+            Step::Options | Step::Keepalive => self.send(&url, "OPTIONS", "").await,
+            Step::Describe => self.send(&url, "DESCRIBE", "").await,
+            Step::Setup => self.send(&track, "SETUP", transport).await,
+            Step::Play => self.send(&url, "PLAY", "").await,
+            Step::Teardown => self.send(&url, "TEARDOWN", "").await,
+        }
+    }
+
+    /// Reads at least `bytes` bytes, or up to the end; says whether it ended, and how.
+    pub(super) async fn read_raw(&mut self, bytes: usize) -> (Vec<u8>, Option<End>) {
+        let mut end = None;
+        while self.inbox.len() < bytes && end.is_none() {
+            let read = timeout(LIMIT, self.stream.read_buf(&mut self.inbox)).await;
+            end = match read.expect("silence") {
+                Ok(0) => Some(End::Closed),
+                Ok(_) => None,
+                Err(_) => Some(End::Reset),
+            };
+        }
+        (self.inbox.split().to_vec(), end)
     }
 
     /// Waits for an RTP packet, and returns its sequence number.
@@ -161,12 +226,13 @@ impl Client {
             .and_then(|rest| rest.split("\r\n").next());
         let body: usize = length.map_or(0, |length| length.parse().unwrap());
         self.inbox.get(end..end + body)?;
-        self.inbox.advance(end + body);
+        self.inbox.advance(end);
+        let body = self.inbox.split_to(body).freeze();
         let status = head
             .split(' ')
             .nth(1)?
             .parse()
             .expect("a status is a number");
-        Some(Incoming::Answer(Answer { status, head }))
+        Some(Incoming::Answer(Answer { status, head, body }))
     }
 }

@@ -1,7 +1,11 @@
 //! Cameras over real sockets: what clients see, and what judges that nobody here wrote make of it.
 
 mod client;
+mod handshake;
 mod judged;
+mod media;
+mod nvr;
+mod statuses;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
