@@ -236,14 +236,15 @@ fn write_configuration(folder: &Path, idle: usize) {
             "rtp_ports": "20000-20999", "admin": "admin.sock",
         },
         "departments": [
-            {"id": "education", "name": "区教育局", "networks": ["127.0.0.0/8"], "ports": [8554]},
+            {"id": "education", "name": "区教育局", "networks": ["127.0.0.0/8"], "ports": [8554], "probe": {"interval": "none"}},
         ],
         "inventory": {"files": ["cameras.csv"]},
         "platforms": [{
             "id": "district", "name": "district", "gb_id": THEIRS, "address": format!("{PLATFORM}:5060"),
             "local_gb_id": OURS, "password": {"file": "platform.pw"}, "domain": DOMAIN,
             "keepalive": {"interval": "5s"},
-            "catalogue": {"share": {"departments": ["education"]}},
+            // The scenarios of sipp know no NOTIFY.
+            "catalogue": {"share": {"departments": ["education"]}, "push_changes": false},
             "media": {"networks": [format!("{PLATFORM}/32")]},
             "authority": {"document": "天综治〔2025〕12号", "unit": "区综治中心", "purpose": "公共安全视频共享"},
         }],
