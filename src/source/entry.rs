@@ -79,7 +79,8 @@ pub(super) struct Inner {
     pub(super) recorder: Option<Arc<Recorder>>,
     pub(super) places: Vec<Place>,
     pub(super) address: Option<IpAddr>,
-    pub(super) tried_at: Option<Instant>,
+    /// When its last try failed.
+    pub(super) failed_at: Option<Instant>,
     /// Its last verdict was that it is off line.
     pub(super) was_down: bool,
 }

@@ -56,7 +56,6 @@ pub(super) async fn open(
         .gate
         .pass(&recorder.slots, &target.quota.lane, urgency)
         .await;
-    entry.inner().tried_at = Some(Instant::now());
     let handshake = RtspSession::open(&target.camera, address, recorder.group.clone());
     let opened = pass.run(timeout(HANDSHAKE_TIME, handshake)).await;
     let opened = opened.unwrap_or_else(|_| {

@@ -105,9 +105,9 @@ impl Pull<'_> {
 
     /// One session, from the handshake to its end.
     async fn session(&self, target: &Target, last_media: &mut Option<Instant>) -> Failure {
-        let tried_at = self.entry.inner().tried_at;
-        if let Some(tried_at) = tried_at {
-            sleep_until(tried_at + TRY_PAUSE).await;
+        let failed_at = self.entry.inner().failed_at;
+        if let Some(failed_at) = failed_at {
+            sleep_until(failed_at + TRY_PAUSE).await;
         }
         if !matches!(
             self.entry.status.borrow().state.state(),
@@ -192,7 +192,11 @@ impl Pull<'_> {
             info!(codec, ?took, "stream is up");
         }
         flow.note_key_frame(now);
-        self.entry.inner().backoff.handle_media(now.into_std());
+        {
+            let mut inner = self.entry.inner();
+            inner.failed_at = None;
+            inner.backoff.handle_media(now.into_std());
+        }
         let (observed, at) = (flow.observed, wall_clock());
         self.entry.status.send_if_modified(|status| {
             let changed = status.observed != observed || !status.is_live;
@@ -276,7 +280,7 @@ impl Pull<'_> {
         self.tear_down().await;
         let mut inner = self.entry.inner();
         inner.backoff = super::Backoff::default();
-        inner.tried_at = None;
+        inner.failed_at = None;
     }
 
     /// Ends the session for good.
@@ -472,7 +476,7 @@ async fn changed(
 }
 
 const TEARDOWN_TIME: Duration = Duration::from_secs(5);
-/// A camera is not tried again sooner, however many want it.
+/// A camera that failed is not tried again sooner, however many want it.
 const TRY_PAUSE: Duration = Duration::from_secs(1);
 const NO_LOGIN_WAIT: Duration = Duration::from_secs(900);
 const PANIC_PAUSE: Duration = Duration::from_secs(5);
