@@ -260,6 +260,7 @@ impl Pull<'_> {
             inner.backoff.handle_restart();
             return now;
         }
+        inner.failed_at = Some(now);
         let wait = inner.backoff.handle_failure(now.into_std(), rand::random());
         drop(inner);
         if failure.cause != Cause::AuthLocked || failure.is_refusal {
