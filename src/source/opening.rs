@@ -21,7 +21,7 @@ use crate::ledger::Cause;
 pub(super) struct Opened {
     pub(super) session: RtspSession,
     pub(super) running: Running,
-    _descriptor: Held,
+    pub(super) descriptor: Held,
 }
 
 /// Opens a session with the camera; everything it waits for is within the limits of connecting.
@@ -71,7 +71,7 @@ pub(super) async fn open(
     Ok(Opened {
         session,
         running,
-        _descriptor: descriptor,
+        descriptor,
     })
 }
 

@@ -78,13 +78,13 @@ impl Pull<'_> {
                 continue;
             };
             let _counted = Counted::new(self.shared, &target.department.id);
-            let linger = self.shared.settings().linger;
+            let linger = self.shared.settings.linger();
             let failure = tokio::select! {
                 failure = self.session(&target, &mut last_media) => failure,
                 () = unwanted(self.entry, linger) => {
                     self.release().await;
                     if self.entry.try_end() {
-                        info!("nobody looks: released");
+                        debug!("nobody looks: released");
                         return;
                     }
                     continue;
@@ -121,7 +121,7 @@ impl Pull<'_> {
         let Opened {
             mut session,
             running,
-            ..
+            descriptor: _held,
         } = match Box::pin(open(self.shared, self.entry, target)).await {
             Ok(opened) => opened,
             Err(failure) => return failure,
@@ -178,7 +178,7 @@ impl Pull<'_> {
         }
         if keys > 0 {
             self.handle_key_frame(now, flow, target);
-        } else if now > flow.last_key + self.shared.settings().key_frame_within {
+        } else if now > flow.last_key + self.shared.settings.key_frame_within() {
             self.set_state(StateCause::degraded(flow.why_no_key_frame()));
         }
     }
@@ -189,7 +189,11 @@ impl Pull<'_> {
             self.shared.metrics.stream_start.observe(took.as_secs_f64());
             self.count_connect(&target.department.id, "ok");
             let codec = flow.observed.video.map(|codec| codec.name());
-            info!(codec, ?took, "stream is up");
+            if self.is_probe() {
+                debug!(codec, ?took, "stream is up");
+            } else {
+                info!(codec, ?took, "stream is up");
+            }
         }
         flow.note_key_frame(now);
         {
@@ -226,7 +230,11 @@ impl Pull<'_> {
             ?wait,
             "stream is down"
         );
-        if failure.had_media {
+        if self.is_probe() && failure.is_ours() {
+            // Our own limits say nothing about a camera that nobody looks at.
+            self.restore();
+            self.entry.status.send_modify(|status| status.verdicts += 1);
+        } else if failure.had_media {
             // Off line only when the next try fails too.
             self.note_failure(cause, failure.detail);
             self.set_state(StateCause::degraded(Cause::Stalled));
@@ -241,7 +249,7 @@ impl Pull<'_> {
         let may_hurry = !matches!(cause, Cause::AuthLocked | Cause::AuthFailed);
         tokio::select! {
             () = sleep_until(until) => true,
-            () = unwanted(self.entry, self.shared.settings().linger) => false,
+            () = unwanted(self.entry, self.shared.settings.linger()) => false,
             () = changed(targets, target, self.entry) => {
                 self.start_anew().await;
                 true
@@ -284,8 +292,19 @@ impl Pull<'_> {
         inner.failed_at = None;
     }
 
+    /// Whether nobody looks, and the camera is only to be seen once.
+    fn is_probe(&self) -> bool {
+        self.entry.leases.borrow().viewers == 0 && !self.entry.is_always()
+    }
+
     /// Ends the session for good.
     async fn release(&self) {
+        self.restore();
+        self.tear_down().await;
+    }
+
+    /// Returns from a try without a verdict to what is known.
+    fn restore(&self) {
         let is_verified = self.entry.status.borrow().verified;
         if self.entry.status.borrow().state.state() == State::Connecting {
             // Whoever gave up before the verdict learned nothing.
@@ -297,7 +316,6 @@ impl Pull<'_> {
             };
             self.set_state(state);
         }
-        self.tear_down().await;
     }
 
     /// Waits for the TEARDOWNs of this recorder, so that the camera does not count us twice.
