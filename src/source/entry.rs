@@ -120,8 +120,9 @@ impl Entry {
 
     /// Whether the camera is to be pulled now.
     pub(super) fn is_wanted(&self) -> bool {
-        let leases = *self.leases.borrow();
-        self.target.borrow().is_some() && (self.is_always() || leases.viewers + leases.probes > 0)
+        let Leases { viewers, probes } = *self.leases.borrow();
+        let is_in_service = self.target.borrow().is_some();
+        is_in_service && (viewers + probes > 0 || self.is_always())
     }
 
     /// Whether media comes from it now.

@@ -109,10 +109,8 @@ impl Pull<'_> {
         if let Some(failed_at) = failed_at {
             sleep_until(failed_at + TRY_PAUSE).await;
         }
-        if !matches!(
-            self.entry.status.borrow().state.state(),
-            State::Online | State::Degraded
-        ) {
+        // A camera that is known to be off line is so until a try ends well.
+        if self.entry.status.borrow().state.state() == State::Unknown {
             self.set_state(StateCause::CONNECTING);
         }
         // Whoever asked before this try is served by it.
@@ -303,18 +301,11 @@ impl Pull<'_> {
         self.tear_down().await;
     }
 
-    /// Returns from a try without a verdict to what is known.
+    /// Returns from a first try without a verdict: whoever gave up before it learned nothing.
     fn restore(&self) {
-        let is_verified = self.entry.status.borrow().verified;
-        if self.entry.status.borrow().state.state() == State::Connecting {
-            // Whoever gave up before the verdict learned nothing.
-            let last = self.entry.status.borrow().last_failure.clone();
-            let state = match (is_verified, last) {
-                (Some(true), _) => StateCause::ONLINE,
-                (Some(false), Some(failure)) => StateCause::offline(failure.cause),
-                _ => StateCause::UNKNOWN,
-            };
-            self.set_state(state);
+        let state = self.entry.status.borrow().state.state();
+        if state == State::Connecting {
+            self.set_state(StateCause::UNKNOWN);
         }
     }
 

@@ -235,9 +235,18 @@ impl World {
 
     /// Waits until the gateway has logged so many lines.
     pub(crate) async fn logged_lines(&self, count: usize) {
-        let mut lines = self.gateway.as_ref().expect("the gateway runs").lines.clone();
+        let mut lines = self
+            .gateway
+            .as_ref()
+            .expect("the gateway runs")
+            .lines
+            .clone();
         let came = timeout(SOON, lines.wait_for(|lines| lines.len() >= count)).await;
-        assert!(matches!(came, Ok(Ok(_))), "no {count} lines:\n{}", self.log());
+        assert!(
+            matches!(came, Ok(Ok(_))),
+            "no {count} lines:\n{}",
+            self.log()
+        );
     }
 
     /// Waits until what the admin socket answers is as wanted; returns it.
