@@ -13,7 +13,7 @@ use super::{complain, say, wrong_config};
 use crate::catalog::{Camera, Catalog};
 use crate::config::Config;
 use crate::descriptors::Descriptors;
-use crate::gateway::{forbidden, preview, read_inventory};
+use crate::gateway::{forbidden, known_refusals, preview, read_inventory};
 use crate::ledger::State;
 use crate::metrics::Metrics;
 use crate::source::{Beginning, Sources};
@@ -111,6 +111,13 @@ async fn connect(config: &Config, catalog: Catalog, count: usize) -> Vec<Tried> 
             return Vec::new();
         }
     };
+    let refusals = match known_refusals(&config.gateway.data_dir) {
+        Ok(refusals) => refusals,
+        Err(error) => {
+            complain(&format!("huiju: {error}: no camera is tried"));
+            return Vec::new();
+        }
+    };
     let chosen = some_of_each(&catalog, count);
     let tasks = Tasks::default();
     let (_keep, catalog) = watch::channel(Arc::new(catalog));
@@ -119,7 +126,7 @@ async fn connect(config: &Config, catalog: Catalog, count: usize) -> Vec<Tried> 
         catalog,
         forbidden: forbidden(config),
         maintained: BTreeSet::new(),
-        refusals: Vec::new(),
+        refusals,
         descriptors: Descriptors::of_process(),
         metrics,
         tasks: tasks.child(),

@@ -158,7 +158,7 @@ impl Draft {
 
 /// The record that a refused row's camera has.
 fn former(hint: &Hint, old: &Catalog, departments: &[Department]) -> Option<Record> {
-    let found = old.cameras().iter().find(|camera| hint.is_of(camera));
+    let found = hint.find(old.cameras());
     let record = found.map(|camera| camera.record.clone())?;
     departments
         .iter()
@@ -172,13 +172,22 @@ fn former_of_conflicts(
     assigned: &[Assigned],
     old: Option<&Catalog>,
 ) -> Vec<Record> {
-    let named = conflicts.iter().flat_map(|(_, conflict)| match conflict {
-        Conflict::Ambiguous { one, other, .. } => vec![*one, *other],
-        Conflict::Duplicate(_) | Conflict::Exhausted(_) | Conflict::UnknownId(_) => Vec::new(),
-    });
+    let Some(old) = old else {
+        return Vec::new();
+    };
+    let named = conflicts
+        .iter()
+        .flat_map(|(record, conflict)| match conflict {
+            Conflict::Ambiguous { one, other, .. } => vec![*one, *other],
+            Conflict::UnknownId(_) => {
+                let found = Hint::of(record).find(old.cameras());
+                found.map(|camera| camera.id).into_iter().collect()
+            }
+            Conflict::Duplicate(_) | Conflict::Exhausted(_) => Vec::new(),
+        });
     let missing = named.filter(|id| !assigned.iter().any(|row| row.known.id == *id));
     missing
-        .filter_map(|id| Some(old?.by_id(id)?.record.clone()))
+        .filter_map(|id| Some(old.by_id(id)?.record.clone()))
         .collect()
 }
 

@@ -4,6 +4,7 @@
 //! try it again before its time.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -146,7 +147,7 @@ fn to_stored(refusal: Refusal) -> RefusedLogin {
         account,
         times,
         locked_until,
-        mark,
+        marks,
     } = refusal;
     let Account { host, port, user } = account;
     RefusedLogin {
@@ -155,8 +156,18 @@ fn to_stored(refusal: Refusal) -> RefusedLogin {
         user,
         times,
         locked_until,
-        mark,
+        marks,
     }
+}
+
+/// The passwords that the daemon with that folder knows to be refused.
+///
+/// # Errors
+///
+/// Its store cannot be read.
+pub fn known_refusals(data_dir: &Path) -> Result<Vec<Refusal>, store::Error> {
+    let logins = store::refused_logins_of(data_dir)?;
+    Ok(logins.into_iter().map(from_stored).collect())
 }
 
 pub(super) fn from_stored(login: RefusedLogin) -> Refusal {
@@ -166,13 +177,13 @@ pub(super) fn from_stored(login: RefusedLogin) -> Refusal {
         user,
         times,
         locked_until,
-        mark,
+        marks,
     } = login;
     Refusal {
         account: Account { host, port, user },
         times,
         locked_until,
-        mark,
+        marks,
     }
 }
 

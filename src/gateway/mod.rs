@@ -26,12 +26,13 @@ use crate::config::Config;
 use crate::descriptors::Descriptors;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
-use crate::sink::gb28181::{self, Platforms, RtpPorts};
+use crate::sink::gb28181::{self, Platforms, PlatformsChange, RtpPorts};
 use crate::source::{self, Sources};
 use crate::store::{self, Store};
 use crate::task::Tasks;
 
 pub use self::inventory::{Inventory, preview, read_inventory};
+pub use self::keeper::known_refusals;
 
 /// Why the gateway does not run.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +136,8 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     gateway.follow_metrics();
     gateway.metrics.config_last_reload_successful.set(1);
     gateway.metrics.set_reloaded(started);
-    gateway.follow_platforms().await;
+    let platforms = gateway.begin_platforms(&gateway.config);
+    gateway.platforms.finish_change(platforms).await;
     let keeping = &groups.keeping;
     let keeper = keeper::run(
         gateway.store.clone(),
@@ -274,11 +276,11 @@ impl Gateway {
         }
     }
 
-    async fn follow_platforms(&self) {
-        let (gateway, platforms) = (&self.config.gateway, &self.config.platforms);
+    /// Tells platforms what `config` says of them.
+    fn begin_platforms(&self, config: &Config) -> PlatformsChange {
+        let (gateway, platforms) = (&config.gateway, &config.platforms);
         self.platforms
-            .follow(platforms, &gateway.name, gateway.timezone)
-            .await;
+            .begin_change(platforms, &gateway.name, gateway.timezone)
     }
 
     /// Begins the series of what a new configuration has besides.

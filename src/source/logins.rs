@@ -3,7 +3,7 @@
 //! Cameras lock an account after a few wrong passwords; a recorder with many channels has one account.
 //! So tries that are under way count too: three at most, less those that were refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
@@ -30,8 +30,8 @@ pub struct Refusal {
     pub times: u32,
     /// Until when it must not be tried.
     pub locked_until: Option<SystemTime>,
-    /// Tells whether the password was changed; 16 bits, so that it does not tell the password.
-    pub mark: u16,
+    /// Tell the passwords that were refused from others; 16 bits each, so that they do not tell them.
+    pub marks: BTreeSet<u16>,
 }
 
 /// Whether an account may be tried.
@@ -52,11 +52,11 @@ pub(super) struct Logins {
     trying: HashMap<Account, u32>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Refused {
     times: u32,
     locked_until: Option<Instant>,
-    mark: u16,
+    marks: BTreeSet<u16>,
 }
 
 impl Logins {
@@ -68,7 +68,7 @@ impl Logins {
                 account,
                 times,
                 locked_until,
-                mark,
+                marks,
             } = refusal;
             let left = locked_until.and_then(|until| until.duration_since(wall).ok());
             let locked_until = left.map(|left| now + left.min(LOCKED));
@@ -77,7 +77,7 @@ impl Logins {
                 Refused {
                     times,
                     locked_until,
-                    mark,
+                    marks,
                 },
             )
         });
@@ -98,7 +98,7 @@ impl Logins {
                 locked_until: refused
                     .locked_until
                     .map(|until| wall + until.saturating_duration_since(now)),
-                mark: refused.mark,
+                marks: refused.marks.clone(),
             })
             .collect();
         all.sort_by(|a, b| a.account.cmp(&b.account));
@@ -110,11 +110,13 @@ impl Logins {
         if let Some(until) = self.locked_until(account, mark, now) {
             return Verdict::Locked(until);
         }
-        // A lock that has ended, or a new password, gives one try and not three.
-        let refused = self.refused.get(account);
-        let left = match refused {
-            Some(refused) if refused.mark == mark => TIMES_MAX.saturating_sub(refused.times).max(1),
-            Some(_) | None => TIMES_MAX,
+        let left = match self.refused.get(account) {
+            None => TIMES_MAX,
+            // A lock that has ended, or another password, gives one try and not three.
+            Some(refused) if refused.marks.contains(&mark) => {
+                TIMES_MAX.saturating_sub(refused.times).max(1)
+            }
+            Some(_) => 1,
         };
         let trying = self.trying.entry(account.clone()).or_default();
         if *trying >= left {
@@ -141,37 +143,47 @@ impl Logins {
         mark: u16,
         now: Instant,
     ) -> Option<Instant> {
-        let refused = self
-            .refused
-            .get(account)
-            .filter(|refused| refused.mark == mark)?;
-        refused.locked_until.filter(|until| *until > now)
+        let refused = self.refused.get(account)?;
+        let until = refused.locked_until.filter(|until| *until > now);
+        until.filter(|_| refused.marks.contains(&mark))
     }
 
-    /// Notes a refusal; returns until when the account is locked, from the third on.
+    /// Whether the account has been refused since it was accepted.
+    pub(super) fn is_refused(&self, account: &Account) -> bool {
+        self.refused.contains_key(account)
+    }
+
+    /// Notes a refusal; returns until when the account is locked, from the third on: whichever of the
+    /// passwords that its cameras have it was.
     pub(super) fn handle_refused(
         &mut self,
         account: &Account,
         mark: u16,
         now: Instant,
     ) -> Option<Instant> {
-        let fresh = || Refused {
-            times: 0,
-            locked_until: None,
-            mark,
-        };
-        let refused = self.refused.entry(account.clone()).or_insert_with(fresh);
-        if refused.mark != mark {
-            *refused = fresh();
+        let refused = self.refused.entry(account.clone()).or_default();
+        if refused.marks.len() >= MARKS_MAX {
+            refused.marks.pop_first();
         }
+        refused.marks.insert(mark);
         refused.times = refused.times.saturating_add(1);
-        refused.locked_until = (refused.times >= TIMES_MAX).then(|| now + LOCKED);
+        if refused.times >= TIMES_MAX {
+            refused.locked_until = Some(now + LOCKED);
+        }
         refused.locked_until
     }
 
-    /// Notes that the password was accepted; `true` where it had been refused before.
-    pub(super) fn handle_accepted(&mut self, account: &Account) -> bool {
-        self.refused.remove(account).is_some()
+    /// Notes that a password was accepted; others that were refused stay so. `true` where anything
+    /// was forgiven.
+    pub(super) fn handle_accepted(&mut self, account: &Account, mark: u16) -> bool {
+        let Some(refused) = self.refused.get_mut(account) else {
+            return false;
+        };
+        let was_refused = refused.marks.remove(&mark);
+        if refused.marks.is_empty() {
+            self.refused.remove(account);
+        }
+        was_refused
     }
 }
 
@@ -187,6 +199,8 @@ pub(super) fn mark(account: &Account, password: &Secret) -> u16 {
 }
 
 const TIMES_MAX: u32 = 3;
+/// Passwords of one account that are told apart.
+const MARKS_MAX: usize = 64;
 const LOCKED: Duration = Duration::from_secs(900);
 
 #[cfg(test)]
@@ -246,8 +260,8 @@ mod tests {
         let account = account("admin");
         logins.handle_refused(&account, 1, now);
         logins.handle_refused(&account, 1, now);
-        assert!(logins.handle_accepted(&account));
-        assert!(!logins.handle_accepted(&account));
+        assert!(logins.handle_accepted(&account, 1));
+        assert!(!logins.handle_accepted(&account, 1));
         assert_eq!(logins.handle_refused(&account, 1, now), None);
     }
 
@@ -271,6 +285,31 @@ mod tests {
         );
         assert_eq!(later(wall - 5 * LOCKED), Verdict::Locked(now + LOCKED));
         assert_eq!(later(wall + LOCKED), Verdict::Go);
+    }
+
+    #[test]
+    fn two_wrong_passwords_of_one_account_are_counted_together() {
+        let (mut logins, now) = (Logins::default(), start());
+        let account = account("admin");
+        assert_eq!(logins.handle_refused(&account, 1, now), None);
+        assert_eq!(logins.handle_refused(&account, 2, now), None);
+        let until = logins.handle_refused(&account, 1, now).unwrap();
+        for mark in [1, 2] {
+            assert_eq!(logins.begin(&account, mark, now), Verdict::Locked(until));
+        }
+        assert_eq!(
+            logins.begin(&account, 3, now),
+            Verdict::Go,
+            "a password that is new"
+        );
+        logins.end(&account);
+        logins.handle_accepted(&account, 3);
+        assert_eq!(
+            logins.begin(&account, 2, now),
+            Verdict::Locked(until),
+            "it is wrong all the same"
+        );
+        assert_eq!(logins.begin(&account, 3, now), Verdict::Go);
     }
 
     #[test]

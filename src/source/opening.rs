@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::entry::{Entry, Target};
-use super::gate::Urgency;
+use super::gate::{Pass, Urgency};
 use super::logins::{Account, Verdict};
 use super::places::Place;
 use super::quota::Running;
 use super::recorder::Recorder;
 use super::rtsp::{Failure, RtspSession};
 use super::sources::Shared;
+use crate::catalog::Camera;
 use crate::descriptors::Held;
 use crate::ledger::Cause;
 
@@ -28,7 +30,7 @@ pub(super) struct Opened {
 
 /// Opens a session with the camera; everything it waits for is within the limits of connecting.
 pub(super) async fn open(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     entry: &Entry,
     target: &Target,
 ) -> Result<Opened, Failure> {
@@ -41,10 +43,8 @@ pub(super) async fn open(
     let address = address.map_err(|cause| Failure::new(cause, "its address cannot be used"))?;
     let recorder = shared.recorders().of(record, address);
     note_place(entry, &recorder, address);
-    let running = target
-        .quota
-        .begin(target.department.limits)
-        .map_err(Failure::limit)?;
+    let running = target.quota.begin(target.department.limits);
+    let running = running.map_err(Failure::limit)?;
     let descriptor = shared.descriptors.take(1);
     let descriptor =
         descriptor.ok_or_else(|| Failure::new(Cause::Gateway, "no file descriptor is left"))?;
@@ -58,27 +58,55 @@ pub(super) async fn open(
         .gate
         .pass(&recorder.slots, &target.quota.lane, urgency)
         .await;
-    let handshake = RtspSession::open(&target.camera, address, recorder.group.clone());
-    // The library's parser of SDP dies on some lines: that is this camera's failure, and no more.
-    let handshake = AssertUnwindSafe(handshake).catch_unwind().map(|outcome| {
-        outcome.unwrap_or_else(|_| Err(Failure::new(Cause::RtspError, "its SDP cannot be read")))
+    let opened = Opened::shake_hands(target.camera.clone(), address, recorder, login, pass);
+    // In a task of its own: a handshake that nobody waits for any more goes on to its end, so that a
+    // password that is refused late is counted all the same.
+    let (outcome, opened_by) = oneshot::channel();
+    let cancelled = shared.tasks.cancelled();
+    shared.tasks.spawn("handshake", async move {
+        tokio::select! {
+            () = cancelled.cancelled() => {}
+            session = opened => {
+                let opened = session.map(|session| Opened { session, running, descriptor });
+                // Nobody may wait: then its drop ends the session.
+                drop(outcome.send(opened));
+            }
+        }
     });
-    let opened = pass.run(timeout(HANDSHAKE_TIME, handshake)).await;
-    let opened = opened.unwrap_or_else(|_| {
-        Err(Failure::new(
-            Cause::Timeout,
-            format!("no handshake in {HANDSHAKE_TIME:?}"),
-        ))
-    });
-    let session = match login {
-        Some(login) => login.settle(opened)?,
-        None => opened?,
-    };
-    Ok(Opened {
-        session,
-        running,
-        descriptor,
-    })
+    match opened_by.await {
+        Ok(opened) => opened,
+        // The gateway stops, and whoever waits here with it.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+impl Opened {
+    async fn shake_hands(
+        camera: Arc<Camera>,
+        address: IpAddr,
+        recorder: Arc<Recorder>,
+        login: Option<Login>,
+        pass: Pass,
+    ) -> Result<RtspSession, Failure> {
+        let handshake = RtspSession::open(&camera, address, recorder.group.clone());
+        // The library's parser of SDP dies on some lines: that is this camera's failure, and no more.
+        let handshake = AssertUnwindSafe(handshake).catch_unwind().map(|outcome| {
+            let unreadable = || Failure::new(Cause::RtspError, "its SDP cannot be read");
+            outcome.unwrap_or_else(|_| Err(unreadable()))
+        });
+        let late = || {
+            Failure::new(
+                Cause::Timeout,
+                format!("no handshake in {HANDSHAKE_TIME:?}"),
+            )
+        };
+        let opened = pass.run(timeout(HANDSHAKE_TIME, handshake)).await;
+        let opened = opened.unwrap_or_else(|_| Err(late()));
+        match login {
+            Some(login) => login.settle(opened),
+            None => opened,
+        }
+    }
 }
 
 fn note_place(entry: &Entry, recorder: &Arc<Recorder>, address: IpAddr) {
@@ -98,16 +126,16 @@ fn note_place(entry: &Entry, recorder: &Arc<Recorder>, address: IpAddr) {
 }
 
 /// A try with a password; ends with its drop.
-struct Login<'a> {
-    shared: &'a Shared,
+struct Login {
+    shared: Arc<Shared>,
     account: Account,
     mark: u16,
 }
 
-impl<'a> Login<'a> {
+impl Login {
     /// Waits for the account's turn; an account that refused its password is not tried before its time,
     /// by whichever camera. `None` for a camera without password.
-    async fn begin(shared: &'a Shared, target: &Target) -> Result<Option<Self>, Failure> {
+    async fn begin(shared: &Arc<Shared>, target: &Target) -> Result<Option<Self>, Failure> {
         let Some((account, mark)) = target.account() else {
             return Ok(None);
         };
@@ -122,7 +150,7 @@ impl<'a> Login<'a> {
             match verdict {
                 Verdict::Go => {
                     return Ok(Some(Self {
-                        shared,
+                        shared: shared.clone(),
                         account,
                         mark,
                     }));
@@ -135,13 +163,23 @@ impl<'a> Login<'a> {
 
     /// Notes what the camera said of the password.
     fn settle(self, opened: Result<RtspSession, Failure>) -> Result<RtspSession, Failure> {
-        let (shared, now) = (self.shared, Instant::now().into_std());
+        let (shared, now) = (&self.shared, Instant::now().into_std());
         match opened {
             Ok(session) => {
-                if shared.logins().handle_accepted(&self.account) {
+                if shared.logins().handle_accepted(&self.account, self.mark) {
                     shared.refusals_changed();
                 }
                 Ok(session)
+            }
+            // A camera may keep the answer to a wrong password back for longer than we wait.
+            Err(failure)
+                if failure.cause == Cause::Timeout && shared.logins().is_refused(&self.account) =>
+            {
+                shared
+                    .logins()
+                    .handle_refused(&self.account, self.mark, now);
+                shared.refusals_changed();
+                Err(failure)
             }
             Err(failure) if failure.cause == Cause::AuthFailed => {
                 let locked_until = shared
@@ -162,7 +200,7 @@ impl<'a> Login<'a> {
     }
 }
 
-impl Drop for Login<'_> {
+impl Drop for Login {
     fn drop(&mut self) {
         self.shared.logins().end(&self.account);
         self.shared.login_ended.notify_waiters();

@@ -249,16 +249,12 @@ impl Sources {
                 maintained.remove(&id);
             }
         }
-        self.follow();
+        // A camera that was never tried has a state from now on.
         let catalog = self.0.catalog.borrow().clone();
         if let Some(camera) = catalog.by_id(id) {
-            let state = self.state(camera);
-            self.0.tell(Change {
-                camera: id,
-                state,
-                at: wall_clock(),
-            });
+            self.0.entry(camera);
         }
+        self.follow();
     }
 
     /// Changes what holds for all cameras.
@@ -280,6 +276,7 @@ impl Sources {
             let camera = catalog.by_id(entry.id);
             let target = camera.and_then(|camera| self.0.target(camera));
             let is_gone = camera.is_none();
+            self.0.follow_service(&entry, camera);
             let old = entry.target.send_replace(target.clone());
             if let (Some(old), Some(new)) = (old, target)
                 && !old.serves(&new, entry.inner().address)
@@ -391,13 +388,42 @@ impl Shared {
     }
 
     fn entry(&self, camera: &Arc<Camera>) -> Arc<Entry> {
-        let target = self.target(camera);
+        let (target, out) = (self.target(camera), self.out_of_service(camera));
         let mut entries = self.entries();
         let entry = entries.entry(camera.id).or_insert_with(|| {
-            let status = Status::new(StateCause::UNKNOWN, wall_clock());
+            let state = out.unwrap_or(StateCause::UNKNOWN);
+            let status = Status::new(state, wall_clock());
             Arc::new(Entry::new(camera.id, target, status))
         });
         entry.clone()
+    }
+
+    /// Out of service and back into it: what was known before says nothing any more.
+    fn follow_service(&self, entry: &Entry, camera: Option<&Arc<Camera>>) {
+        let out = camera.and_then(|camera| self.out_of_service(camera));
+        let at = wall_clock();
+        let mut entered = None;
+        entry.status.send_if_modified(|status| {
+            let was_out = status.state.state() == State::Disabled;
+            let state = match out {
+                Some(state) => state,
+                None if was_out => StateCause::UNKNOWN,
+                None => return false,
+            };
+            if status.state == state {
+                return false;
+            }
+            *status = Status::new(state, at);
+            entered = Some(state);
+            true
+        });
+        if let Some(state) = entered {
+            self.tell(Change {
+                camera: entry.id,
+                state,
+                at,
+            });
+        }
     }
 
     /// What is to be pulled; `None` for a camera that is out of service.

@@ -150,6 +150,8 @@ impl Platform {
         self.calls.set_events(events);
         let mut catalog = self.gateway.catalog.clone();
         catalog.mark_unchanged();
+        let mut plan = self.plan.clone();
+        plan.mark_unchanged();
         self.follow_catalog();
         loop {
             self.handle_timeout();
@@ -164,7 +166,7 @@ impl Platform {
                 Some(event) = sessions.recv() => self.handle_session(event),
                 change = self.telling.changes.recv() => self.handle_change(change.ok()),
                 Ok(()) = catalog.changed() => self.follow_catalog(),
-                Ok(()) = self.plan.changed() => self.follow_plan(),
+                Ok(()) = plan.changed() => self.follow_catalog(),
                 Some(order) = orders.recv() => self.handle_order(order),
                 () = sleep_until(deadline) => {}
             }
@@ -173,8 +175,11 @@ impl Platform {
         self.say_goodbye(&mut inbox).await;
     }
 
-    /// Takes over what may change while it runs; the rest starts a new task.
-    fn follow_plan(&mut self) {
+    /// Takes over what may change while it runs, where it has; the rest starts a new task.
+    pub(super) fn take_plan(&mut self) {
+        if !self.plan.has_changed().unwrap_or(false) {
+            return;
+        }
         let Plan {
             settings,
             gateway_name,
@@ -193,7 +198,6 @@ impl Platform {
         }
         let name = self.settings.name.clone();
         self.status.send_modify(|status| status.name = name);
-        self.follow_catalog();
     }
 
     /// Whether the platform has accepted our registration.
@@ -348,7 +352,7 @@ impl Platform {
             Purpose::Keepalive => self.handle_keepalive(code),
             Purpose::Page => self.queries.handle_page_answer(id),
             Purpose::Unregister => self.handle_unregistered(response),
-            Purpose::Notice => self.handle_notice_answer(code),
+            Purpose::Notice => self.handle_notice_answer(id, code),
             Purpose::Answer | Purpose::Bye | Purpose::Farewell => {}
         }
     }

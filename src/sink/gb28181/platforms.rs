@@ -88,6 +88,13 @@ struct Shared {
     running: Mutex<Vec<Running>>,
 }
 
+/// A change of the platforms that has begun.
+#[derive(Debug)]
+pub struct PlatformsChange {
+    plans: Vec<Plan>,
+    ended: Vec<Running>,
+}
+
 /// A platform's task.
 #[derive(Debug)]
 struct Running {
@@ -99,7 +106,7 @@ struct Running {
 }
 
 impl Platforms {
-    /// Starts to read the sockets; platforms come by [`Self::follow`], and end with `tasks`. The
+    /// Starts to read the sockets; platforms come by [`Self::begin_change`], and end with `tasks`. The
     /// sockets' own tasks end with `signalling_tasks`, later: platforms say goodbye through them.
     pub fn start(
         sockets: Sockets,
@@ -115,45 +122,59 @@ impl Platforms {
         }))
     }
 
-    /// Has exactly these platforms: ends those that are gone, starts those that are new or begin anew,
-    /// and tells the others what has changed. `name` and `timezone` are the gateway's.
-    pub async fn follow(&self, settings: &[PlatformSettings], name: &str, timezone: chrono_tz::Tz) {
-        let plan = |settings: &PlatformSettings| Plan {
-            settings: settings.clone(),
-            gateway_name: name.to_owned(),
-            timezone,
-        };
+    /// Begins to have exactly these platforms: tells those that stay what has changed, and ends those
+    /// that are gone or begin anew. `name` and `timezone` are the gateway's.
+    pub fn begin_change(
+        &self,
+        settings: &[PlatformSettings],
+        name: &str,
+        timezone: chrono_tz::Tz,
+    ) -> PlatformsChange {
+        let plans: Vec<_> = settings
+            .iter()
+            .map(|settings| Plan {
+                settings: settings.clone(),
+                gateway_name: name.to_owned(),
+                timezone,
+            })
+            .collect();
         let ended = self.take_ended(settings);
         for running in &ended {
             running.stop.cancel();
         }
+        for running in self.running().iter() {
+            let id = running.plan.borrow().settings.id.clone();
+            let Some(new) = plans.iter().find(|plan| plan.settings.id == id) else {
+                continue;
+            };
+            running.plan.send_if_modified(|old| {
+                let is_new = old != new;
+                *old = new.clone();
+                is_new
+            });
+        }
+        PlatformsChange { plans, ended }
+    }
+
+    /// Waits for those that end, and starts those that are new.
+    pub async fn finish_change(&self, change: PlatformsChange) {
+        let PlatformsChange { plans, ended } = change;
         for mut running in ended {
             // The task's end drops what it tells its status by.
             while running.status.changed().await.is_ok() {}
             self.0.wire.remove_peer(running.peer);
         }
-        let mut kept = std::mem::take(&mut *self.running());
-        let mut all = Vec::new();
-        for settings in settings {
-            let id = &settings.id;
-            let found = kept
-                .iter()
-                .position(|running| running.plan.borrow().settings.id == *id);
-            all.push(match found {
-                Some(index) => {
-                    let running = kept.swap_remove(index);
-                    let plan = plan(settings);
-                    running.plan.send_if_modified(|old| {
-                        let is_new = *old != plan;
-                        *old = plan;
-                        is_new
-                    });
-                    running
-                }
-                None => self.run(plan(settings)),
+        let mut running = self.running();
+        let mut kept = std::mem::take(&mut *running);
+        for plan in plans {
+            let id = &plan.settings.id;
+            let is_it = |running: &Running| running.plan.borrow().settings.id == *id;
+            let found = kept.iter().position(is_it);
+            running.push(match found {
+                Some(index) => kept.swap_remove(index),
+                None => self.run(plan),
             });
         }
-        *self.running() = all;
     }
 
     /// Those that are gone, or begin anew.

@@ -14,6 +14,7 @@ use super::platform::{Platform, Purpose};
 use super::subscription::Subscription;
 use crate::catalog::{Camera, NodeId, NodeKind, Tree};
 use crate::proto::gb28181::{Notice, Notices, catalogue, notify};
+use crate::proto::sip::TransactionId;
 use crate::source::Change;
 
 /// What a platform is told, and how.
@@ -27,7 +28,7 @@ pub(super) struct Telling {
     pub(super) tree: Tree,
     places: HashMap<NodeId, usize>,
     /// What the NOTIFY that waits for its answer says.
-    open: Option<Vec<(NodeId, Notice)>>,
+    open: Option<(TransactionId, Vec<(NodeId, Notice)>)>,
     /// Pushing rests till the next registration.
     is_stopped: bool,
     /// It was registered once: from then on changes are worth telling.
@@ -68,6 +69,8 @@ impl Platform {
     /// Takes over the catalogue: ends calls to cameras that are not shared any more, and notes what is
     /// to be told.
     pub(super) fn follow_catalog(&mut self) {
+        // What it may see is decided before what there is.
+        self.take_plan();
         let tree = self.tree();
         let shared: HashSet<_> = tree
             .nodes()
@@ -188,11 +191,12 @@ impl Platform {
                 .requests
                 .notify(&self.settings, None, "active", Some(body)),
         };
-        if self.request(&request, Purpose::Notice).is_some() {
-            self.telling.open = Some(taken);
-        } else {
-            self.telling.notices.put_back(taken);
-            self.telling.rests_until = Some(Instant::now() + REST);
+        match self.request(&request, Purpose::Notice) {
+            Some(id) => self.telling.open = Some((id, taken)),
+            None => {
+                self.telling.notices.put_back(taken);
+                self.telling.rests_until = Some(Instant::now() + REST);
+            }
         }
     }
 
@@ -231,8 +235,9 @@ impl Platform {
         }
     }
 
-    pub(super) fn handle_notice_answer(&mut self, code: Option<u16>) {
-        let Some(told) = self.telling.open.take() else {
+    /// An answer to a NOTIFY that nobody waits for any more says nothing.
+    pub(super) fn handle_notice_answer(&mut self, id: TransactionId, code: Option<u16>) {
+        let Some((_, told)) = self.telling.open.take_if(|(open, _)| *open == id) else {
             return;
         };
         match code {
@@ -259,7 +264,7 @@ impl Platform {
     /// Forgets the subscription.
     pub(super) fn end_subscription(&mut self) {
         // What was not answered is told again, where somebody is to be told.
-        if let Some(told) = self.telling.open.take() {
+        if let Some((_, told)) = self.telling.open.take() {
             self.telling.notices.put_back(told);
         }
         if self.telling.subscription.take().is_some() {
