@@ -18,5 +18,6 @@ mod raw;
 mod readers;
 mod refusals;
 mod restart;
+mod service;
 mod shipped_config;
 mod world;
