@@ -6,8 +6,10 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod alerts;
 mod commands;
 mod configuration;
+mod documentation;
 mod first_light;
 mod invites;
 mod judges;
