@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 use tokio::sync::watch;
 
 use super::{complain, say, wrong_config};
@@ -132,7 +132,7 @@ async fn connect(config: &Config, catalog: Catalog, count: usize) -> Vec<Tried> 
         tasks: tasks.child(),
     });
     let probes = chosen.into_iter().map(|camera| probe(&sources, camera));
-    let tried = join_all(probes).await;
+    let tried = stream::iter(probes).buffered(AT_ONCE).collect().await;
     tasks.shutdown(GRACE).await;
     tried
 }
@@ -179,4 +179,5 @@ fn some_of_each(catalog: &Catalog, count: usize) -> Vec<Arc<Camera>> {
         .collect()
 }
 
+const AT_ONCE: usize = 64;
 const GRACE: Duration = Duration::from_secs(6);

@@ -39,6 +39,8 @@ struct Keeper {
     /// The state of each camera that was written last.
     written: HashMap<CameraId, StateCause>,
     pending: Vec<(CameraId, StateCause, std::time::SystemTime)>,
+    /// Refused passwords are to be written.
+    refusals_due: bool,
     /// The store failed: said once until it works again.
     has_failed: bool,
 }
@@ -52,6 +54,7 @@ pub(super) async fn run(store: SharedStore, sources: Sources, cancelled: Cancell
         sources,
         written: HashMap::new(),
         pending: Vec::new(),
+        refusals_due: true,
         has_failed: false,
     };
     // What happened before we listened.
@@ -68,8 +71,12 @@ pub(super) async fn run(store: SharedStore, sources: Sources, cancelled: Cancell
                 Err(broadcast::error::RecvError::Lagged(_)) => keeper.note_all(),
                 Err(broadcast::error::RecvError::Closed) => break,
             },
-            Ok(()) = refusals.changed() => keeper.keep_refusals().await,
+            Ok(()) = refusals.changed() => {
+                keeper.refusals_due = true;
+                keeper.keep_refusals().await;
+            }
             () = sleep_until(flush_at) => {
+                keeper.keep_refusals().await;
                 keeper.flush().await;
                 flush_at = Instant::now() + ALIVE;
             }
@@ -118,9 +125,12 @@ impl Keeper {
     }
 
     async fn keep_refusals(&mut self) {
+        if !self.refusals_due {
+            return;
+        }
         let logins: Vec<_> = self.sources.refusals().into_iter().map(to_stored).collect();
         let result = on_store(&self.store, move |store| store.keep_refused_logins(&logins)).await;
-        self.check(result);
+        self.refusals_due = !self.check(result);
     }
 
     async fn prune(&mut self) {

@@ -1,19 +1,21 @@
-//! Logins that cameras refused: counted per host, port and user, over all cameras that share them. Pure.
+//! Logins that cameras refused: counted per host, port and user, over all cameras that share them.
 //!
 //! Cameras lock an account after a few wrong passwords; a recorder with many channels has one account.
 //! So tries that are under way count too: three at most, less those that were refused.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 use crate::catalog::Secret;
 
 /// Whose password it is.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Account {
-    /// The camera's host, as its record names it.
+    /// The address that the camera's host was resolved to.
     pub host: String,
     /// Its port.
     pub port: u16,
@@ -35,12 +37,12 @@ pub struct Refusal {
 }
 
 /// Whether an account may be tried.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) enum Verdict {
     /// It may, and the try is counted until it ends.
     Go,
-    /// Others try it: ask again when one of them ends.
-    Wait,
+    /// Others try it: ask again when this tells that one of them has ended.
+    Wait(Arc<Notify>),
     /// Not before that.
     Locked(Instant),
 }
@@ -49,7 +51,14 @@ pub(super) enum Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Logins {
     refused: HashMap<Account, Refused>,
-    trying: HashMap<Account, u32>,
+    trying: HashMap<Account, Trying>,
+}
+
+#[derive(Debug, Default)]
+struct Trying {
+    count: u32,
+    /// Keeps one end for whoever comes to wait for it.
+    ended: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -119,18 +128,19 @@ impl Logins {
             Some(_) => 1,
         };
         let trying = self.trying.entry(account.clone()).or_default();
-        if *trying >= left {
-            return Verdict::Wait;
+        if trying.count >= left {
+            return Verdict::Wait(trying.ended.clone());
         }
-        *trying += 1;
+        trying.count += 1;
         Verdict::Go
     }
 
     /// Ends a try, whatever came of it.
     pub(super) fn end(&mut self, account: &Account) {
         if let Some(trying) = self.trying.get_mut(account) {
-            *trying = trying.saturating_sub(1);
-            if *trying == 0 {
+            trying.count = trying.count.saturating_sub(1);
+            trying.ended.notify_one();
+            if trying.count == 0 && Arc::strong_count(&trying.ended) == 1 {
                 self.trying.remove(account);
             }
         }
@@ -215,24 +225,23 @@ mod tests {
         assert_eq!(logins.handle_refused(&account, 1, now), None);
         let until = logins.handle_refused(&account, 1, now).unwrap();
         assert_eq!(until, now + LOCKED);
-        assert_eq!(logins.begin(&account, 1, now), Verdict::Locked(until));
-        assert_eq!(logins.begin(&self::account("viewer"), 1, now), Verdict::Go);
+        assert_eq!(begin(&mut logins, &account, 1, now), Err(Some(until)));
+        let viewer = self::account("viewer");
+        assert_eq!(begin(&mut logins, &viewer, 1, now), Ok(()));
         assert_eq!(
-            logins.begin(&account, 2, now),
-            Verdict::Go,
+            begin(&mut logins, &account, 2, now),
+            Ok(()),
             "a new password"
         );
         logins.end(&account);
-        assert_eq!(logins.begin(&account, 1, until), Verdict::Go);
+        assert_eq!(begin(&mut logins, &account, 1, until), Ok(()));
         assert_eq!(
-            logins.begin(&account, 1, until),
-            Verdict::Wait,
+            begin(&mut logins, &account, 1, until),
+            Err(None),
             "one at a time"
         );
-        assert!(
-            logins.handle_refused(&account, 1, until).is_some(),
-            "a fourth locks again"
-        );
+        let again = logins.handle_refused(&account, 1, until);
+        assert_eq!(again, Some(until + LOCKED), "a fourth locks again");
     }
 
     #[test]
@@ -240,18 +249,18 @@ mod tests {
         let (mut logins, now) = (Logins::default(), start());
         let account = account("admin");
         for _ in 0..3 {
-            assert_eq!(logins.begin(&account, 1, now), Verdict::Go);
+            assert_eq!(begin(&mut logins, &account, 1, now), Ok(()));
         }
-        assert_eq!(logins.begin(&account, 1, now), Verdict::Wait);
+        assert_eq!(begin(&mut logins, &account, 1, now), Err(None));
         logins.handle_refused(&account, 1, now);
         logins.end(&account);
         assert_eq!(
-            logins.begin(&account, 1, now),
-            Verdict::Wait,
-            "two are left, two are out"
+            begin(&mut logins, &account, 1, now),
+            Err(None),
+            "two are left and out"
         );
         logins.end(&account);
-        assert_eq!(logins.begin(&account, 1, now), Verdict::Go);
+        assert_eq!(begin(&mut logins, &account, 1, now), Ok(()));
     }
 
     #[test]
@@ -266,28 +275,6 @@ mod tests {
     }
 
     #[test]
-    fn locks_survive_a_restart_and_a_clock_that_is_set() {
-        let (mut logins, now, wall) = (
-            Logins::default(),
-            start(),
-            SystemTime::UNIX_EPOCH + 9 * LOCKED,
-        );
-        let account = account("admin");
-        for _ in 0..3 {
-            logins.handle_refused(&account, 7, now);
-        }
-        let kept = logins.refusals((now, wall));
-        let later = |wall| Logins::new(kept.clone(), (now, wall)).begin(&account, 7, now);
-        assert_eq!(later(wall), Verdict::Locked(now + LOCKED));
-        assert_eq!(
-            later(wall + LOCKED / 3),
-            Verdict::Locked(now + LOCKED - LOCKED / 3)
-        );
-        assert_eq!(later(wall - 5 * LOCKED), Verdict::Locked(now + LOCKED));
-        assert_eq!(later(wall + LOCKED), Verdict::Go);
-    }
-
-    #[test]
     fn two_wrong_passwords_of_one_account_are_counted_together() {
         let (mut logins, now) = (Logins::default(), start());
         let account = account("admin");
@@ -295,21 +282,47 @@ mod tests {
         assert_eq!(logins.handle_refused(&account, 2, now), None);
         let until = logins.handle_refused(&account, 1, now).unwrap();
         for mark in [1, 2] {
-            assert_eq!(logins.begin(&account, mark, now), Verdict::Locked(until));
+            assert_eq!(begin(&mut logins, &account, mark, now), Err(Some(until)));
         }
         assert_eq!(
-            logins.begin(&account, 3, now),
-            Verdict::Go,
-            "a password that is new"
+            begin(&mut logins, &account, 3, now),
+            Ok(()),
+            "it is another"
         );
         logins.end(&account);
         logins.handle_accepted(&account, 3);
         assert_eq!(
-            logins.begin(&account, 2, now),
-            Verdict::Locked(until),
-            "it is wrong all the same"
+            begin(&mut logins, &account, 2, now),
+            Err(Some(until)),
+            "wrong all the same"
         );
-        assert_eq!(logins.begin(&account, 3, now), Verdict::Go);
+        assert_eq!(begin(&mut logins, &account, 3, now), Ok(()));
+    }
+
+    #[test]
+    fn locks_survive_a_restart_and_a_clock_that_is_set() {
+        let wall = SystemTime::UNIX_EPOCH + 9 * LOCKED;
+        let (mut logins, now) = (Logins::default(), start());
+        let account = account("admin");
+        for _ in 0..3 {
+            logins.handle_refused(&account, 7, now);
+        }
+        let kept = logins.refusals((now, wall));
+        let later = |wall| {
+            begin(
+                &mut Logins::new(kept.clone(), (now, wall)),
+                &account,
+                7,
+                now,
+            )
+        };
+        assert_eq!(later(wall), Err(Some(now + LOCKED)));
+        assert_eq!(
+            later(wall + LOCKED / 3),
+            Err(Some(now + LOCKED - LOCKED / 3))
+        );
+        assert_eq!(later(wall - 5 * LOCKED), Err(Some(now + LOCKED)));
+        assert_eq!(later(wall + LOCKED), Ok(()));
     }
 
     #[test]
@@ -318,6 +331,20 @@ mod tests {
         let of = |password| mark(&account, &Secret::new(password));
         assert_ne!(of("one"), of("another"));
         assert_eq!(of("one"), of("one"));
+    }
+
+    /// `Err` holds until when the account is locked; nothing where others try it.
+    fn begin(
+        logins: &mut Logins,
+        account: &Account,
+        mark: u16,
+        now: Instant,
+    ) -> Result<(), Option<Instant>> {
+        match logins.begin(account, mark, now) {
+            Verdict::Go => Ok(()),
+            Verdict::Wait(_) => Err(None),
+            Verdict::Locked(until) => Err(Some(until)),
+        }
     }
 
     fn account(user: &str) -> Account {

@@ -42,22 +42,15 @@ pub(super) async fn open(
         .await;
     let address = address.map_err(|cause| Failure::new(cause, "its address cannot be used"))?;
     let recorder = shared.recorders().of(record, address);
-    note_place(entry, &recorder, address);
+    note_place(entry, &recorder, address, record.nvr.is_some());
+    let login = Login::begin(shared, target.account(address)).await?;
+    let pass = pass(shared, entry, target, &recorder).await;
+    // Whoever only waits uses nothing up.
     let running = target.quota.begin(target.department.limits);
     let running = running.map_err(Failure::limit)?;
     let descriptor = shared.descriptors.take(1);
     let descriptor =
         descriptor.ok_or_else(|| Failure::new(Cause::Gateway, "no file descriptor is left"))?;
-    let login = Login::begin(shared, target).await?;
-    let urgency = if entry.leases.borrow().viewers > 0 {
-        Urgency::Viewer
-    } else {
-        Urgency::Background
-    };
-    let pass = shared
-        .gate
-        .pass(&recorder.slots, &target.quota.lane, urgency)
-        .await;
     let opened = Opened::shake_hands(target.camera.clone(), address, recorder, login, pass);
     // In a task of its own: a handshake that nobody waits for any more goes on to its end, so that a
     // password that is refused late is counted all the same.
@@ -78,6 +71,24 @@ pub(super) async fn open(
         // The gateway stops, and whoever waits here with it.
         Err(_) => std::future::pending().await,
     }
+}
+
+/// Waits in the gate; a try of the background becomes a viewer's when one comes.
+async fn pass(shared: &Shared, entry: &Entry, target: &Target, recorder: &Recorder) -> Pass {
+    let mut leases = entry.leases.subscribe();
+    let ask = |urgency| {
+        shared
+            .gate
+            .pass(&recorder.slots, &target.quota.lane, urgency)
+    };
+    if leases.borrow_and_update().viewers == 0 {
+        tokio::select! {
+            pass = ask(Urgency::Background) => return pass,
+            // The sender lives as long as the entry.
+            _ = leases.wait_for(|leases| leases.viewers > 0) => {}
+        }
+    }
+    ask(Urgency::Viewer).await
 }
 
 impl Opened {
@@ -109,13 +120,14 @@ impl Opened {
     }
 }
 
-fn note_place(entry: &Entry, recorder: &Arc<Recorder>, address: IpAddr) {
+fn note_place(entry: &Entry, recorder: &Arc<Recorder>, address: IpAddr, is_shared: bool) {
     {
         let mut inner = entry.inner();
-        inner.places = vec![
-            Place::Recorder(recorder.name.clone()),
-            Place::subnet(address),
-        ];
+        inner.places = vec![Place::subnet(address)];
+        if is_shared {
+            let place = Place::Recorder(recorder.name.clone());
+            inner.places.push(place);
+        }
         inner.recorder = Some(recorder.clone());
         inner.address = Some(address);
     }
@@ -135,15 +147,14 @@ struct Login {
 impl Login {
     /// Waits for the account's turn; an account that refused its password is not tried before its time,
     /// by whichever camera. `None` for a camera without password.
-    async fn begin(shared: &Arc<Shared>, target: &Target) -> Result<Option<Self>, Failure> {
-        let Some((account, mark)) = target.account() else {
+    async fn begin(
+        shared: &Arc<Shared>,
+        account: Option<(Account, u16)>,
+    ) -> Result<Option<Self>, Failure> {
+        let Some((account, mark)) = account else {
             return Ok(None);
         };
         loop {
-            let ended = shared.login_ended.notified();
-            tokio::pin!(ended);
-            // From here on no end is missed.
-            ended.as_mut().enable();
             let verdict = shared
                 .logins()
                 .begin(&account, mark, Instant::now().into_std());
@@ -155,7 +166,7 @@ impl Login {
                         mark,
                     }));
                 }
-                Verdict::Wait => ended.await,
+                Verdict::Wait(ended) => ended.notified().await,
                 Verdict::Locked(until) => return Err(Failure::locked(until.into())),
             }
         }
@@ -181,7 +192,7 @@ impl Login {
                 shared.refusals_changed();
                 Err(failure)
             }
-            Err(failure) if failure.cause == Cause::AuthFailed => {
+            Err(failure) if failure.is_wrong_password => {
                 let locked_until = shared
                     .logins()
                     .handle_refused(&self.account, self.mark, now);
@@ -203,7 +214,6 @@ impl Login {
 impl Drop for Login {
     fn drop(&mut self) {
         self.shared.logins().end(&self.account);
-        self.shared.login_ended.notify_waiters();
     }
 }
 

@@ -81,10 +81,9 @@ impl Pull<'_> {
                 continue;
             };
             let _counted = Counted::new(self.shared, &target.department.id);
-            let linger = self.shared.settings.linger();
             let failure = tokio::select! {
                 failure = self.session(&target, &mut last_media) => failure,
-                () = unwanted(self.entry, linger) => {
+                () = unwanted(self.entry, self.shared) => {
                     self.release().await;
                     if self.entry.try_end() {
                         debug!("nobody looks: released");
@@ -104,6 +103,7 @@ impl Pull<'_> {
             self.tear_down().await;
             let goes_on = self.wait(until, failure.cause, &target, &mut targets).await;
             if !goes_on && self.entry.try_end() {
+                self.leave_to_prober();
                 return;
             }
         }
@@ -196,6 +196,7 @@ impl Pull<'_> {
             self.handle_key_frame(now, flow, target);
         } else if now > flow.last_key + self.shared.settings.key_frame_within() {
             self.set_state(StateCause::degraded(flow.why_no_key_frame()));
+            self.give_verdict(flow);
         }
     }
 
@@ -227,6 +228,14 @@ impl Pull<'_> {
             changed
         });
         self.set_state(StateCause::ONLINE);
+        self.give_verdict(flow);
+    }
+
+    /// A session has one verdict of its own, whether that is new or not.
+    fn give_verdict(&self, flow: &mut Flow) {
+        if !std::mem::replace(&mut flow.has_verdict, true) {
+            self.entry.status.send_modify(|status| status.verdicts += 1);
+        }
     }
 
     /// Enters the state that a failure means; returns when to try again.
@@ -265,7 +274,7 @@ impl Pull<'_> {
         let may_hurry = !matches!(cause, Cause::AuthLocked | Cause::AuthFailed);
         tokio::select! {
             () = sleep_until(until) => true,
-            () = unwanted(self.entry, self.shared.settings.linger()) => false,
+            () = unwanted(self.entry, self.shared) => false,
             () = changed(targets, target, self.entry) => {
                 self.start_anew().await;
                 true
@@ -293,7 +302,7 @@ impl Pull<'_> {
         match failure.locked_until {
             Some(until) => until.max(now),
             // A camera that wants a password and has none is asked as seldom as one that refuses it.
-            None if failure.cause == Cause::AuthFailed && target.account().is_none() => {
+            None if failure.cause == Cause::AuthFailed && target.camera.record.login.is_none() => {
                 now + NO_LOGIN_WAIT
             }
             None => now + wait,
@@ -314,6 +323,18 @@ impl Pull<'_> {
         let state = self.entry.status.borrow().state.state();
         if matches!(state, State::Online | State::Degraded) {
             self.set_state(StateCause::CONNECTING);
+        }
+    }
+
+    /// The task ends before the try that would have decided: a probe decides.
+    fn leave_to_prober(&self) {
+        self.entry.status.send_if_modified(|status| {
+            status.next_try = None;
+            false
+        });
+        if self.entry.status.borrow().state.state() == State::Degraded {
+            self.shared.hurry([self.entry.id].into());
+            self.shared.prober.notify_one();
         }
     }
 
@@ -350,11 +371,9 @@ impl Pull<'_> {
 
     fn set_state(&self, state: StateCause) {
         self.change(state, |status| {
-            let is_verdict = matches!(state.state(), State::Online | State::Degraded);
             if state.state() == State::Online {
                 status.verified = Some(true);
             }
-            status.verdicts += u64::from(is_verdict);
         });
     }
 
@@ -384,7 +403,8 @@ impl Pull<'_> {
     fn change(&self, state: StateCause, also: impl FnOnce(&mut Status)) {
         let at = wall_clock();
         let is_new = self.entry.status.send_if_modified(|status| {
-            let is_new = status.state != state;
+            // Whatever its task still finds, a camera that is out of service is so.
+            let is_new = status.state != state && status.state.state() != State::Disabled;
             if is_new {
                 status.state = state;
                 status.since = at;
@@ -476,7 +496,7 @@ fn silent(flow: &Flow) -> Failure {
 }
 
 /// Resolves once nobody wanted the camera: after the last viewer for `linger`, after a probe at once.
-async fn unwanted(entry: &Entry, linger: Duration) {
+async fn unwanted(entry: &Entry, shared: &Shared) {
     let mut leases = entry.leases.subscribe();
     let mut had_viewers = false;
     loop {
@@ -486,7 +506,11 @@ async fn unwanted(entry: &Entry, linger: Duration) {
                 std::future::pending::<()>().await;
             }
         }
-        let linger = if had_viewers { linger } else { Duration::ZERO };
+        let linger = if had_viewers {
+            shared.settings.linger()
+        } else {
+            Duration::ZERO
+        };
         tokio::select! {
             () = sleep(linger) => return,
             _ = leases.changed() => {}

@@ -70,6 +70,8 @@ pub(super) struct Failure {
     pub(super) locked_until: Option<Instant>,
     /// The camera itself said no, in this try.
     pub(super) is_refusal: bool,
+    /// A password was sent, and refused.
+    pub(super) is_wrong_password: bool,
 }
 
 impl Failure {
@@ -81,6 +83,7 @@ impl Failure {
             had_media: false,
             locked_until: None,
             is_refusal: false,
+            is_wrong_password: false,
         }
     }
 
@@ -120,7 +123,10 @@ impl Failure {
     fn of(step: &str, error: &retina::Error) -> Self {
         let text = error.to_string();
         if let Some(status) = error.status_code() {
-            return Self::new(cause_of_status(status), format!("{status} to {step}"));
+            return Self {
+                is_wrong_password: status == 401 && text.contains("after trying"),
+                ..Self::new(cause_of_status(status), format!("{status} to {step}"))
+            };
         }
         let (cause, detail) = if text.starts_with("Unable to connect") {
             if text.contains("refused") {

@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use super::calls::Calls;
 use super::orders::Order;
-use super::platforms::{Gateway, Plan, PlatformStatus};
+use super::platforms::{Gateway, Plan, PlatformStatus, signalling};
 use super::queries::Queries;
 use super::requests::{Requests, token};
 use super::session;
@@ -187,10 +187,18 @@ impl Platform {
         } = self.plan.borrow_and_update().clone();
         info!("settings have changed");
         let keepalive_changed = settings.keepalive != self.settings.keepalive;
+        let has_new_login = (&settings.username, &settings.password)
+            != (&self.settings.username, &self.settings.password);
+        self.wire
+            .set_signalling(self.requests.peer, signalling(&settings));
         (self.gateway.name, self.gateway.timezone) = (gateway_name, timezone);
         self.settings = settings;
         self.registration
             .set_expires(self.settings.register_expires);
+        if has_new_login && !self.is_registered() {
+            self.registration.hurry(Instant::now().into_std());
+        }
+        self.end_calls_outside();
         if keepalive_changed && self.heartbeat.is_some() {
             let (now, keepalive) = (Instant::now().into_std(), self.settings.keepalive);
             let heartbeat = Heartbeat::new(keepalive.interval, keepalive.missed_max, now);
@@ -358,7 +366,10 @@ impl Platform {
     }
 
     /// Tells the numbers that changed.
-    fn tell(&self) {
+    fn tell(&mut self) {
+        for _ in 0..self.telling.take_dropped() {
+            self.gateway.metrics.refuse("notice_overflow");
+        }
         let (sessions, notices) = (self.calls.len(), self.telling.notices.len());
         let is_subscribed = self.telling.subscription.is_some();
         self.status.send_if_modified(|status| {

@@ -217,6 +217,8 @@ impl Platforms {
             is_subscribed: false,
             notices: 0,
         });
+        let registered = &gateway.metrics.platform_registered;
+        registered.with_label_values(&[&settings.id]).set(0);
         let stop = tasks.cancelled().child_token();
         let running_status = status.subscribe();
         let span = info_span!("platform", id = settings.id);
@@ -263,8 +265,11 @@ impl Platforms {
         let mut sessions = Vec::new();
         for orders in self.order_queues() {
             let (answer, answered) = oneshot::channel();
-            if orders.send(Order::Sessions(answer)).await.is_ok() {
-                sessions.extend(answered.await.unwrap_or_default());
+            // A platform whose address is still looked for reads no orders, and has no sessions.
+            if orders.try_send(Order::Sessions(answer)).is_ok()
+                && let Ok(Ok(told)) = timeout(ORDER_TIME, answered).await
+            {
+                sessions.extend(told);
             }
         }
         sessions.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
@@ -275,11 +280,8 @@ impl Platforms {
     pub async fn stop_session(&self, id: &str) -> bool {
         for orders in self.order_queues() {
             let (answer, answered) = oneshot::channel();
-            let is_sent = orders
-                .send(Order::Stop(id.to_owned(), answer))
-                .await
-                .is_ok();
-            if is_sent && answered.await.unwrap_or(false) {
+            let is_sent = orders.try_send(Order::Stop(id.to_owned(), answer)).is_ok();
+            if is_sent && matches!(timeout(ORDER_TIME, answered).await, Ok(Ok(true))) {
                 return true;
             }
         }
@@ -370,7 +372,7 @@ async fn resolve(settings: &PlatformSettings) -> SocketAddr {
 }
 
 /// The networks that may send as the platform; by default the host of its address.
-fn signalling(settings: &PlatformSettings) -> Vec<IpNet> {
+pub(super) fn signalling(settings: &PlatformSettings) -> Vec<IpNet> {
     if !settings.signalling.is_empty() {
         return settings.signalling.clone();
     }
@@ -399,6 +401,7 @@ pub(super) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
+const ORDER_TIME: Duration = Duration::from_secs(1);
 /// Orders of operators waiting for one platform's task.
 const ORDERS: usize = 16;
 /// Messages waiting for one platform's task.
