@@ -12,6 +12,7 @@ mod logins;
 mod opening;
 mod pace;
 mod places;
+mod present;
 mod prober;
 mod pull;
 mod quota;
@@ -19,8 +20,10 @@ mod recorder;
 mod resolve;
 mod rtsp;
 mod schedule;
+mod shared;
 mod sources;
 mod status;
+mod verdict;
 
 pub use backoff::Backoff;
 pub use logins::{Account, Refusal};

@@ -16,7 +16,7 @@ use super::places::Place;
 use super::quota::Running;
 use super::recorder::Recorder;
 use super::rtsp::{Failure, RtspSession};
-use super::sources::Shared;
+use super::shared::Shared;
 use crate::catalog::Camera;
 use crate::descriptors::Held;
 use crate::ledger::Cause;

@@ -7,15 +7,14 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tracing::{Instrument, debug, error, info, info_span, warn};
+use tracing::{Instrument, debug, error, info, info_span};
 
 use super::entry::{Entry, Target};
 use super::flow::Flow;
 use super::opening::{Opened, open};
-use super::places::Place;
+use super::present::{Counted, Present};
 use super::rtsp::{Failure, Received};
-use super::sources::{Shared, wall_clock};
-use super::status::{Change, Evidence, Status};
+use super::shared::{Shared, wall_clock};
 use crate::ledger::{Cause, State, StateCause};
 use crate::proto::rtp::RawFrame;
 
@@ -61,9 +60,10 @@ impl Drop for Ended {
     }
 }
 
-struct Pull<'a> {
-    shared: &'a Arc<Shared>,
-    entry: &'a Entry,
+/// One camera's pull.
+pub(super) struct Pull<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) entry: &'a Entry,
 }
 
 impl Pull<'_> {
@@ -231,38 +231,6 @@ impl Pull<'_> {
         self.give_verdict(flow);
     }
 
-    /// A session has one verdict of its own, whether that is new or not.
-    fn give_verdict(&self, flow: &mut Flow) {
-        if !std::mem::replace(&mut flow.has_verdict, true) {
-            self.entry.status.send_modify(|status| status.verdicts += 1);
-        }
-    }
-
-    /// Enters the state that a failure means; returns when to try again.
-    fn note(&self, failure: &Failure, target: &Target) -> Instant {
-        let now = Instant::now();
-        let until = self.judge(failure, target, now);
-        let (wait, cause, detail) = (until - now, failure.cause, failure.detail.clone());
-        warn!(cause = cause.name(), detail, ?wait, "stream is down");
-        if self.is_probe() && failure.is_ours() {
-            // Our own limits say nothing about a camera that nobody looks at.
-            self.restore();
-            self.entry.status.send_modify(|status| status.verdicts += 1);
-        } else if failure.had_media {
-            // Off line only when the next try fails too.
-            self.note_failure(cause, detail);
-            self.set_state(StateCause::degraded(Cause::Stalled));
-        } else {
-            self.fail(failure.state(), detail);
-        }
-        let next_try = wall_clock() + wait;
-        self.entry.status.send_if_modified(|status| {
-            status.next_try = Some(next_try);
-            false
-        });
-        until
-    }
-
     /// Waits before the next try; `false` when nobody wants the camera any more.
     async fn wait(
         &self,
@@ -286,29 +254,6 @@ impl Pull<'_> {
         }
     }
 
-    /// When to try again after a failure.
-    fn judge(&self, failure: &Failure, target: &Target, now: Instant) -> Instant {
-        let mut inner = self.entry.inner();
-        if failure.is_ssrc_change && failure.had_media {
-            inner.backoff.handle_restart();
-            return now;
-        }
-        inner.failed_at = Some(now);
-        let wait = inner.backoff.handle_failure(now.into_std(), rand::random());
-        drop(inner);
-        if failure.cause != Cause::AuthLocked || failure.is_refusal {
-            self.count_connect(&target.department.id, failure.cause.name());
-        }
-        match failure.locked_until {
-            Some(until) => until.max(now),
-            // A camera that wants a password and has none is asked as seldom as one that refuses it.
-            None if failure.cause == Cause::AuthFailed && target.camera.record.login.is_none() => {
-                now + NO_LOGIN_WAIT
-            }
-            None => now + wait,
-        }
-    }
-
     /// What was learned of the camera before is no reason to wait now.
     async fn start_anew(&self) {
         self.leave_live();
@@ -318,43 +263,10 @@ impl Pull<'_> {
         inner.failed_at = None;
     }
 
-    /// A session ended for a reason of ours: what is to come is not known yet.
-    fn leave_live(&self) {
-        let state = self.entry.status.borrow().state.state();
-        if matches!(state, State::Online | State::Degraded) {
-            self.set_state(StateCause::CONNECTING);
-        }
-    }
-
-    /// The task ends before the try that would have decided: a probe decides.
-    fn leave_to_prober(&self) {
-        self.entry.status.send_if_modified(|status| {
-            status.next_try = None;
-            false
-        });
-        if self.entry.status.borrow().state.state() == State::Degraded {
-            self.shared.hurry([self.entry.id].into());
-            self.shared.prober.notify_one();
-        }
-    }
-
-    /// Whether nobody looks, and the camera is only to be seen once.
-    fn is_probe(&self) -> bool {
-        self.entry.leases.borrow().viewers == 0 && !self.entry.is_always()
-    }
-
     /// Ends the session for good.
     async fn release(&self) {
         self.restore();
         self.tear_down().await;
-    }
-
-    /// Returns from a first try without a verdict: whoever gave up before it learned nothing.
-    fn restore(&self) {
-        let state = self.entry.status.borrow().state.state();
-        if state == State::Connecting {
-            self.set_state(StateCause::UNKNOWN);
-        }
     }
 
     /// Waits for the TEARDOWNs of this recorder, so that the camera does not count us twice.
@@ -367,117 +279,6 @@ impl Pull<'_> {
             Ok(Err(error)) => debug!(%error, "TEARDOWN was not answered well"),
             Err(_) => debug!("TEARDOWN was not answered in time"),
         }
-    }
-
-    fn set_state(&self, state: StateCause) {
-        self.change(state, |status| {
-            if state.state() == State::Online {
-                status.verified = Some(true);
-            }
-        });
-    }
-
-    fn fail(&self, state: StateCause, detail: String) {
-        self.entry.inner().was_down = true;
-        self.note_failure(state.cause(), detail);
-        self.change(state, |_| {});
-        self.entry.status.send_modify(|status| {
-            if state.state() == State::Offline {
-                status.verified = Some(false);
-            }
-            status.verdicts += 1;
-            status.failures += 1;
-        });
-    }
-
-    fn note_failure(&self, cause: Cause, detail: String) {
-        let at = wall_clock();
-        self.entry.status.send_if_modified(|status| {
-            status.is_live = false;
-            status.last_failure = Some(Evidence { cause, detail, at });
-            false
-        });
-    }
-
-    /// Enters a state, and tells whoever follows.
-    fn change(&self, state: StateCause, also: impl FnOnce(&mut Status)) {
-        let at = wall_clock();
-        let is_new = self.entry.status.send_if_modified(|status| {
-            // Whatever its task still finds, a camera that is out of service is so.
-            let is_new = status.state != state && status.state.state() != State::Disabled;
-            if is_new {
-                status.state = state;
-                status.since = at;
-                also(status);
-            }
-            is_new
-        });
-        if is_new {
-            self.shared.tell(Change {
-                camera: self.entry.id,
-                state,
-                at,
-            });
-        }
-    }
-
-    fn count_connect(&self, department: &str, result: &str) {
-        let counter = &self.shared.metrics.source_connects;
-        counter.with_label_values(&[department, result]).inc();
-    }
-}
-
-/// Counts a camera that is being pulled.
-struct Counted(prometheus::IntGauge);
-
-impl Counted {
-    fn new(shared: &Shared, department: &str) -> Self {
-        let gauge = shared.metrics.streams.with_label_values(&[department]);
-        gauge.inc();
-        Self(gauge)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
-/// A camera that gives media, among those of its recorder and subnet.
-struct Present<'a> {
-    shared: &'a Shared,
-    entry: &'a Entry,
-    places: Vec<Place>,
-}
-
-impl<'a> Present<'a> {
-    /// Enters the camera's places; where it is the first there after a failure, it wakes the others.
-    fn new(shared: &'a Shared, entry: &'a Entry) -> Self {
-        let places = entry.inner().places.clone();
-        let was_down = std::mem::take(&mut entry.inner().was_down);
-        for place in &places {
-            let is_first = shared.places().enter(place);
-            if is_first && was_down {
-                shared.wake(place, entry.id);
-            }
-        }
-        Self {
-            shared,
-            entry,
-            places,
-        }
-    }
-}
-
-impl Drop for Present<'_> {
-    fn drop(&mut self) {
-        for place in &self.places {
-            self.shared.places().leave(place);
-        }
-        self.entry
-            .status
-            .send_if_modified(|status| std::mem::take(&mut status.is_live));
     }
 }
 
@@ -540,5 +341,4 @@ const WELL_FOR: Duration = Duration::from_secs(10);
 const TEARDOWN_TIME: Duration = Duration::from_secs(5);
 /// A camera that failed is not tried again sooner, however many want it.
 const TRY_PAUSE: Duration = Duration::from_secs(1);
-const NO_LOGIN_WAIT: Duration = Duration::from_secs(900);
 const PANIC_PAUSE: Duration = Duration::from_secs(5);

@@ -1,9 +1,8 @@
 //! Hands out leases on cameras, starts and ends the task that pulls each, and follows the catalogue.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, broadcast, watch};
@@ -12,14 +11,12 @@ use tokio::time::{Instant, timeout};
 use super::entry::{Entry, Leases, Target};
 use super::gate::Gate;
 use super::logins::{Logins, Refusal};
-use super::places::{Place, Places};
-use super::quota::Quota;
-use super::recorder::Recorders;
 use super::resolve::Resolver;
+use super::shared::{Shared, Times, wall_clock};
 use super::status::{Change, Status};
 use super::{prober, pull};
 use crate::bus::Stream;
-use crate::catalog::{Camera, CameraId, Catalog, Department, Upkeep};
+use crate::catalog::{Camera, CameraId, Catalog};
 use crate::descriptors::Descriptors;
 use crate::ledger::{State, StateCause};
 use crate::metrics::Metrics;
@@ -58,30 +55,6 @@ pub struct Beginning {
 /// All cameras that were leased or probed since the start. Cloning shares them.
 #[derive(Clone, Debug)]
 pub struct Sources(pub(super) Arc<Shared>);
-
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) settings: Times,
-    pub(super) catalog: watch::Receiver<Arc<Catalog>>,
-    forbidden: Mutex<Arc<Vec<SocketAddr>>>,
-    maintained: Mutex<BTreeSet<CameraId>>,
-    pub(super) metrics: Metrics,
-    pub(super) descriptors: Descriptors,
-    pub(super) tasks: Tasks,
-    pub(super) gate: Gate,
-    pub(super) resolver: Resolver,
-    entries: Mutex<HashMap<CameraId, Arc<Entry>>>,
-    quotas: Mutex<HashMap<String, Arc<Quota>>>,
-    recorders: Mutex<Recorders>,
-    logins: Mutex<Logins>,
-    /// Counts changes of what was refused.
-    refusals: watch::Sender<u64>,
-    places: Mutex<Places>,
-    /// Idle cameras to probe before their time.
-    hurried: Mutex<BTreeSet<CameraId>>,
-    pub(super) prober: Notify,
-    changes: broadcast::Sender<Change>,
-}
 
 impl Sources {
     /// Starts: cameras that are always pulled are pulled, the others are probed.
@@ -334,200 +307,6 @@ impl Sources {
     }
 }
 
-impl Shared {
-    pub(super) fn entries(&self) -> MutexGuard<'_, HashMap<CameraId, Arc<Entry>>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The passwords that cameras refused.
-    pub(super) fn logins(&self) -> MutexGuard<'_, Logins> {
-        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes that what was refused has changed, for the store.
-    pub(super) fn refusals_changed(&self) {
-        self.refusals.send_modify(|version| *version += 1);
-    }
-
-    pub(super) fn recorders(&self) -> MutexGuard<'_, Recorders> {
-        self.recorders
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn forbidden(&self) -> Arc<Vec<SocketAddr>> {
-        self.forbidden
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    pub(super) fn places(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The idle cameras that were woken since the last call.
-    pub(super) fn take_hurried(&self) -> BTreeSet<CameraId> {
-        std::mem::take(&mut *self.hurried.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Tells whoever follows the cameras' states.
-    pub(super) fn tell(&self, change: Change) {
-        // Nobody may listen.
-        let _listened = self.changes.send(change);
-    }
-
-    /// A camera of that place has come back: the others there are tried at once.
-    pub(super) fn wake(&self, place: &Place, but: CameraId) {
-        let others: Vec<_> = self
-            .entries()
-            .values()
-            .filter(|entry| entry.id != but)
-            .cloned()
-            .collect();
-        let mut hurried = BTreeSet::new();
-        for entry in others
-            .iter()
-            .filter(|entry| entry.inner().places.contains(place))
-        {
-            entry.woken.notify_waiters();
-            if entry.status.borrow().state.state() == State::Offline {
-                hurried.insert(entry.id);
-            }
-        }
-        self.hurry(hurried);
-        self.prober.notify_one();
-    }
-
-    /// Has idle cameras probed before their time.
-    pub(super) fn hurry(&self, mut cameras: BTreeSet<CameraId>) {
-        let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
-        hurried.append(&mut cameras);
-    }
-
-    fn entry(&self, camera: &Arc<Camera>) -> Arc<Entry> {
-        let (target, out) = (self.target(camera), self.out_of_service(camera));
-        let mut entries = self.entries();
-        let entry = entries.entry(camera.id).or_insert_with(|| {
-            let state = out.unwrap_or(StateCause::UNKNOWN);
-            let status = Status::new(state, wall_clock());
-            Arc::new(Entry::new(camera.id, target, status))
-        });
-        entry.clone()
-    }
-
-    /// Out of service and back into it: what was known before says nothing any more.
-    fn follow_service(&self, entry: &Entry, camera: Option<&Arc<Camera>>) {
-        let out = camera.and_then(|camera| self.out_of_service(camera));
-        let at = wall_clock();
-        let mut entered = None;
-        entry.status.send_if_modified(|status| {
-            let was_out = status.state.state() == State::Disabled;
-            let state = match out {
-                Some(state) => state,
-                None if was_out => StateCause::UNKNOWN,
-                None => return false,
-            };
-            if status.state == state {
-                return false;
-            }
-            *status = Status::new(state, at);
-            entered = Some(state);
-            true
-        });
-        if let Some(state) = entered {
-            self.tell(Change {
-                camera: entry.id,
-                state,
-                at,
-            });
-        }
-    }
-
-    /// What is to be pulled; `None` for a camera that is out of service.
-    fn target(&self, camera: &Arc<Camera>) -> Option<Arc<Target>> {
-        if self.out_of_service(camera).is_some() {
-            return None;
-        }
-        let catalog = self.catalog.borrow().clone();
-        let department = catalog.department(&camera.record.department)?.clone();
-        let quota = self.quota(&department);
-        Some(Arc::new(Target {
-            camera: camera.clone(),
-            department,
-            quota,
-        }))
-    }
-
-    fn out_of_service(&self, camera: &Camera) -> Option<StateCause> {
-        match camera.record.upkeep {
-            Upkeep::Disabled => Some(StateCause::DISABLED),
-            Upkeep::NotAllowed => Some(StateCause::NOT_ALLOWED),
-            Upkeep::InService => {
-                let maintained = self
-                    .maintained
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                maintained
-                    .contains(&camera.id)
-                    .then_some(StateCause::MAINTENANCE)
-            }
-        }
-    }
-
-    fn quota(&self, department: &Department) -> Arc<Quota> {
-        let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
-        let quota = quotas.entry(department.id.clone());
-        quota
-            .or_insert_with(|| Arc::new(Quota::new(department.limits)))
-            .clone()
-    }
-
-    /// Rates of departments that changed, and departments that are gone.
-    fn follow_limits(&self, catalog: &Catalog) {
-        let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
-        quotas.retain(|id, _| catalog.department(id).is_some());
-        for department in catalog.departments() {
-            if let Some(quota) = quotas.get(&department.id) {
-                quota.lane.set(department.limits.connects_per_second);
-            }
-        }
-    }
-}
-
-/// The settings, read for every packet: without a lock.
-#[derive(Debug)]
-pub(super) struct Times {
-    linger_ms: AtomicU64,
-    key_frame_within_ms: AtomicU64,
-}
-
-impl Times {
-    fn new(settings: Settings) -> Self {
-        let times = Self {
-            linger_ms: AtomicU64::new(0),
-            key_frame_within_ms: AtomicU64::new(0),
-        };
-        times.set(settings);
-        times
-    }
-
-    fn set(&self, settings: Settings) {
-        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        self.linger_ms.store(ms(settings.linger), Ordering::Relaxed);
-        self.key_frame_within_ms
-            .store(ms(settings.key_frame_within), Ordering::Relaxed);
-    }
-
-    pub(super) fn linger(&self) -> Duration {
-        Duration::from_millis(self.linger_ms.load(Ordering::Relaxed))
-    }
-
-    pub(super) fn key_frame_within(&self) -> Duration {
-        Duration::from_millis(self.key_frame_within_ms.load(Ordering::Relaxed))
-    }
-}
-
 /// The right to a camera's stream; the camera is pulled while it exists.
 #[derive(Debug)]
 pub struct Lease {
@@ -553,11 +332,6 @@ impl Drop for Lease {
             .leases
             .send_modify(|leases| *(self.count)(leases) -= 1);
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a shell reads the clock")]
-pub(super) fn wall_clock() -> SystemTime {
-    SystemTime::now()
 }
 
 fn clocks() -> (std::time::Instant, SystemTime) {
