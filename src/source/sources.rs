@@ -18,7 +18,7 @@ use super::{prober, pull};
 use crate::bus::Stream;
 use crate::catalog::{Camera, CameraId, Catalog};
 use crate::descriptors::Descriptors;
-use crate::ledger::{State, StateCause};
+use crate::ledger::{Cause, State, StateCause};
 use crate::metrics::Metrics;
 use crate::task::Tasks;
 
@@ -117,7 +117,14 @@ impl Sources {
     ///
     /// As [`Self::lease`].
     pub async fn probe(&self, camera: &Arc<Camera>) -> Result<Status, StateCause> {
-        let verdicts = self.status(camera.id).map_or(0, |status| status.verdicts);
+        let before = self.status(camera.id);
+        let is_locked = |status: &Status| status.state.cause() == Cause::AuthLocked;
+        if let Some(status) = before.clone().filter(is_locked)
+            && self.is_locked(camera)
+        {
+            return Ok(status); // it would not be tried
+        }
+        let verdicts = before.map_or(0, |status| status.verdicts);
         let lease = self.lease_for(camera, |leases| &mut leases.probes)?;
         let mut status = lease.status();
         let is_done = |status: &Status| status.verdicts > verdicts || status.is_live;
