@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::arrivals::Arrivals;
 use super::auth::{Gatekeeper, Verdict};
+use super::description::Description;
 use super::faults::{Fault, Faults};
 use super::group::Group;
 use super::host::{Host, Routes, bind};
@@ -26,6 +27,7 @@ use super::track::RtpStart;
 pub(super) struct Shared {
     pub(super) settings: CameraSettings,
     pub(super) tracks: Vec<Arc<PackedTrack>>,
+    pub(super) description: Description,
     address: SocketAddr,
     stats: watch::Sender<CameraStats>,
     stalled: watch::Sender<bool>,
@@ -42,6 +44,7 @@ impl Shared {
         anyhow::ensure!(!tracks.is_empty(), "a camera needs a clip to show");
         let faults = settings.faults.clone();
         let camera = Arc::new(Self {
+            description: settings.description(address, &tracks)?,
             tracks,
             address,
             stats: watch::Sender::default(),
@@ -168,22 +171,20 @@ impl Shared {
         self.faults.subscribe()
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub(super) fn url(&self) -> String {
-        format!("rtsp://{}{}", self.address, self.settings.path)
+        self.settings.url(self.address)
     }
 
     /// Chooses where a track's RTP begins.
-    pub(super) fn rtp_start(&self, channel: u8, rtcp_channel: u8) -> RtpStart {
+    pub(super) fn rtp_start(&self, payload_type: u8, channels: (u8, u8)) -> RtpStart {
+        let (channel, rtcp_channel) = channels;
         let random = self.random();
         let (sequence, timestamp) = self
             .settings
             .rtp_start
             .unwrap_or((random as u16, (random >> 32) as u32));
         RtpStart {
+            payload_type,
             channel,
             rtcp_channel,
             ssrc: self.random() as u32,

@@ -11,10 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::camera::{Camera, CameraHandle};
 use super::inventory::{self, Entry};
 use super::load::{Load, load};
+use super::odd::odd;
 use super::quickstart::quickstart;
 use crate::clips::ClipKind;
 
-const HELP: &str = "usage: huiju-sim farm --out DIR [--set quickstart|load] [--clips DIR] [--port 8554]
+const HELP: &str = "usage: huiju-sim farm --out DIR [--set quickstart|load|odd]
+                      [--clips DIR] [--port 8554]
                       [--cameras N] [--clip NAME] [--audio NAME] [--flip-bit CAMERA]
 
 Starts a farm of RTSP cameras, writes DIR/cameras.csv (an inventory, with passwords) and
@@ -23,6 +25,7 @@ DIR/farm.json (what each camera shows, with the encoder's files), prints
 
   --set quickstart  twelve cameras of six departments on 127.20.x.y (default)
   --set load        --cameras N (10) of --clip NAME (h264_2m) [--audio NAME] on 127.21.x.y
+  --set odd         one camera of each odd session description on 127.22.x.y, named as it is
   --clips DIR       where the clips are kept (target/clips)
   --flip-bit CAMERA flips a bit in each tenth access unit of the camera with this name or source id";
 
@@ -90,6 +93,7 @@ fn summary(cameras: &[CameraHandle]) -> String {
 enum Set {
     Quickstart,
     Load,
+    Odd,
 }
 
 #[derive(Debug)]
@@ -137,6 +141,7 @@ impl Options {
                 self.set = match value()?.as_str() {
                     "quickstart" => Set::Quickstart,
                     "load" => Set::Load,
+                    "odd" => Set::Odd,
                     other => bail!("no set is named {other}"),
                 }
             }
@@ -156,6 +161,7 @@ impl Options {
         let mut entries = match self.set {
             Set::Quickstart => quickstart(&self.clips, self.port)?,
             Set::Load => load(&self.clips, self.port, self.load)?,
+            Set::Odd => odd(&self.clips, self.port)?,
         };
         if let Some(wanted) = &self.flip_bit {
             let entry = entries

@@ -78,7 +78,7 @@ pub struct Entry {
 impl Entry {
     /// Returns the URL of its stream, without credentials.
     pub fn url(&self) -> String {
-        format!("rtsp://{}{}", self.address, self.settings.path)
+        self.settings.url(self.address)
     }
 
     fn row(&self) -> [String; 13] {

@@ -144,6 +144,7 @@ mod tests {
             },
         );
         let start = RtpStart {
+            payload_type: 96,
             channel: 4,
             rtcp_channel: 5,
             ssrc: 7,

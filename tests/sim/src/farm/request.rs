@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, bail, ensure};
 use bytes::{Buf as _, BytesMut};
 
+use super::description::NO_CONTENT_TYPE;
+
 /// Bytes of a request's head and of its body, at most.
 const PART_MAX: usize = 16 * 1024;
 
@@ -45,10 +47,14 @@ impl Request {
         request
     }
 
-    /// Returns the path of the URI.
+    /// Returns the path of the URI, which may lack its scheme or be the path's end alone, if a client was told so.
     pub(super) fn path(&self) -> &str {
-        let after_scheme = self.uri.split_once("://").map_or("", |(_, rest)| rest);
-        let path = after_scheme.find('/').map_or("", |at| &after_scheme[at..]);
+        let (_, after_scheme) = self.uri.split_once("://").unwrap_or(("", &self.uri));
+        let path = match after_scheme.find('/') {
+            Some(at) => &after_scheme[at..],
+            None if after_scheme.len() == self.uri.len() => after_scheme,
+            None => "",
+        };
         path.trim_end_matches('/')
     }
 
@@ -173,6 +179,7 @@ impl Response {
         let length = body.len();
         let content = match content_type {
             "" => String::new(),
+            NO_CONTENT_TYPE => format!("Content-Length: {length}\r\n"),
             _ => format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n"),
         };
         [head.as_bytes(), content.as_bytes(), b"\r\n", &body].concat()

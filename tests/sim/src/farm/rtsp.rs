@@ -7,7 +7,6 @@ use super::camera::Shared;
 use super::faults::{Step, status_line};
 use super::player::Player;
 use super::request::{Request, Response};
-use super::sdp;
 use super::track::{RtpStart, TrackPlayer};
 
 const METHODS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER, SET_PARAMETER";
@@ -32,7 +31,7 @@ pub(super) enum Follow {
 #[derive(Debug, Default)]
 pub(super) struct Session {
     id: Option<String>,
-    /// Where each track that was set up goes, by the track's number.
+    /// Where each media line that was set up goes, by its number.
     starts: Vec<(usize, RtpStart)>,
     is_playing: bool,
 }
@@ -125,19 +124,17 @@ impl Session {
     }
 
     fn set_up(&mut self, request: &Request, camera: &Shared) -> Response {
-        let path = request.path();
-        let control = path
-            .strip_prefix(&camera.settings.path)
-            .and_then(|rest| rest.strip_prefix("/trackID="));
-        let number = control.and_then(|number| number.parse::<usize>().ok());
-        let Some(track) = number.filter(|number| *number < camera.tracks.len()) else {
+        let found = camera
+            .description
+            .find(request.path(), &camera.settings.path);
+        let Some(number) = found else {
             return Response::new("404 Not Found", request);
         };
         let transport = request.header("Transport").unwrap_or_default();
-        let Some((channel, rtcp_channel)) = interleaved(transport, self.starts.len()) else {
+        let Some(channels) = interleaved(transport, self.starts.len()) else {
             return Response::new("461 Unsupported Transport", request);
         };
-        if self.is_playing || self.starts.iter().any(|(known, _)| *known == track) {
+        if self.is_playing || self.starts.iter().any(|(known, _)| *known == number) {
             return Response::new("455 Method Not Valid in This State", request);
         }
         if !self.is_open() {
@@ -147,11 +144,12 @@ impl Session {
             }
             self.id = Some(format!("{:016x}", camera.random()));
         }
-        let start = camera.rtp_start(channel, rtcp_channel);
-        self.starts.push((track, start));
+        let payload_type = camera.description.media[number].payload_type;
+        let start = camera.rtp_start(payload_type, channels);
+        self.starts.push((number, start));
         let transport = format!(
-            "RTP/AVP/TCP;unicast;interleaved={channel}-{rtcp_channel};ssrc={:08X}",
-            start.ssrc
+            "RTP/AVP/TCP;unicast;interleaved={}-{};ssrc={:08X}",
+            start.channel, start.rtcp_channel, start.ssrc
         );
         self.with_session(
             Response::new("200 OK", request).header("Transport", &transport),
@@ -178,8 +176,8 @@ impl Session {
         camera.begin_playing();
         let settings = &camera.settings;
         let faults = camera.faults();
-        let info = self.starts.iter().map(|(track, start)| {
-            let url = format!("{}/trackID={track}", camera.url());
+        let info = self.starts.iter().map(|(number, start)| {
+            let url = format!("{}/trackID={number}", camera.url());
             format!(
                 "url={url};seq={};rtptime={}",
                 start.sequence, start.timestamp
@@ -190,13 +188,15 @@ impl Session {
         let response = response
             .header("Range", "npt=now-")
             .header("RTP-Info", &info.join(","));
-        let tracks = self.starts.iter().map(|(track, start)| {
-            TrackPlayer::new(
-                &camera.tracks[*track],
+        let tracks = self.starts.iter().filter_map(|(number, start)| {
+            let track = camera.description.media[*number].track?;
+            let track = &camera.tracks[track];
+            Some(TrackPlayer::new(
+                track,
                 *start,
                 settings.first_frame,
                 &faults,
-            )
+            ))
         });
         Reply {
             response,
@@ -222,10 +222,12 @@ fn refuse(request: &Request, has_session: bool, camera: &Shared) -> Option<Respo
             Response::new("401 Unauthorized", request).header("WWW-Authenticate", &header),
         );
     }
-    let is_ours = request
-        .path()
-        .strip_prefix(&camera.settings.path)
-        .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+    // What an odd description makes of the path is not for the camera to judge.
+    let is_ours = camera.settings.odd_sdp.is_some()
+        || request
+            .path()
+            .strip_prefix(&camera.settings.path)
+            .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
     (!is_ours).then(|| Response::new("404 Not Found", request))
 }
 
@@ -237,15 +239,13 @@ fn describe(request: &Request, camera: &Shared) -> Response {
         return Response::new("406 Not Acceptable", request);
     }
     camera.count(|stats| stats.describes += 1);
-    let sdp = sdp::describe(
-        camera.address().ip(),
-        &camera.tracks,
-        camera.settings.parameter_sets,
-    );
-    let base = format!("{}/", camera.url());
-    Response::new("200 OK", request)
-        .header("Content-Base", &base)
-        .body("application/sdp", sdp.into_bytes())
+    let description = &camera.description;
+    let response = Response::new("200 OK", request);
+    let response = match &description.base {
+        Some((header, value)) => response.header(header, value),
+        None => response,
+    };
+    response.body(description.content_type, description.to_bytes())
 }
 
 /// Reads the first offer of `Transport` that is interleaved; without channels in it, ours are the next free ones.

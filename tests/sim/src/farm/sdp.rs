@@ -6,52 +6,65 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::description::{Description, Media};
 use super::packing::PackedTrack;
 use super::settings::ParameterSets;
 use crate::clips::{Clip, Codec};
 
-/// Writes the session description; track `n` has the control `trackID=n`.
+/// Writes the description of a camera at `url`; track `n` has the control `trackID=n`.
 pub(super) fn describe(
     host: IpAddr,
+    url: &str,
     tracks: &[Arc<PackedTrack>],
     parameter_sets: ParameterSets,
-) -> String {
-    let mut lines = vec![
+) -> Description {
+    let (family, anywhere) = match host {
+        IpAddr::V4(_) => ("IP4", "0.0.0.0"),
+        IpAddr::V6(_) => ("IP6", "::"),
+    };
+    let session = vec![
         "v=0".to_owned(),
-        format!(
-            "o=- 1 1 IN {} {host}",
-            if host.is_ipv4() { "IP4" } else { "IP6" }
-        ),
+        format!("o=- 1 1 IN {family} {host}"),
         "s=Media Presentation".to_owned(),
-        format!(
-            "c=IN {}",
-            if host.is_ipv4() {
-                "IP4 0.0.0.0"
-            } else {
-                "IP6 ::"
-            }
-        ),
+        format!("c=IN {family} {anywhere}"),
         "t=0 0".to_owned(),
         "a=control:*".to_owned(),
         "a=range:npt=now-".to_owned(),
     ];
-    for (n, track) in tracks.iter().enumerate() {
-        let media = if track.clip.codec().is_video() {
-            "video"
-        } else {
-            "audio"
-        };
-        let payload_type = track.payload_type;
-        lines.push(format!("m={media} 0 RTP/AVP {payload_type}"));
-        lines.push(format!("a=control:trackID={n}"));
-        lines.push(format!("a=rtpmap:{payload_type} {}", rtpmap(track)));
-        lines.extend(
-            format_parameters(track, parameter_sets)
-                .map(|text| format!("a=fmtp:{payload_type} {text}")),
-        );
-        lines.push("a=sendonly".to_owned());
+    let media = tracks.iter().enumerate();
+    Description {
+        session,
+        media: media
+            .map(|(n, track)| describe_track(n, track, parameter_sets))
+            .collect(),
+        base: Some(("Content-Base", format!("{url}/"))),
+        content_type: "application/sdp",
+        ..Description::default()
     }
-    lines.iter().flat_map(|line| [line, "\r\n"]).collect()
+}
+
+fn describe_track(n: usize, track: &PackedTrack, parameter_sets: ParameterSets) -> Media {
+    let kind = if track.clip.codec().is_video() {
+        "video"
+    } else {
+        "audio"
+    };
+    let payload_type = track.payload_type;
+    let mut lines = vec![
+        format!("m={kind} 0 RTP/AVP {payload_type}"),
+        format!("a=control:trackID={n}"),
+        format!("a=rtpmap:{payload_type} {}", rtpmap(track)),
+    ];
+    lines.extend(
+        format_parameters(track, parameter_sets)
+            .map(|text| format!("a=fmtp:{payload_type} {text}")),
+    );
+    lines.push("a=sendonly".to_owned());
+    Media {
+        lines,
+        track: Some(n),
+        payload_type,
+    }
 }
 
 fn rtpmap(track: &PackedTrack) -> String {
@@ -143,7 +156,9 @@ mod tests {
                 aggregate: true,
             },
         );
-        describe("127.0.0.1".parse().unwrap(), &[track], parameter_sets)
+        let host = "127.0.0.1".parse().unwrap();
+        let description = describe(host, "rtsp://h/s", &[track], parameter_sets);
+        String::from_utf8(description.to_bytes()).unwrap()
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! How a camera behaves.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::description::Description;
 use super::faults::{Fault, Faults, Misdeed, Step};
 use super::group::Group;
+use super::odd::OddSdp;
 use super::packing::{PackedTrack, Packing};
+use super::sdp;
 use crate::clips::Clip;
 
 /// How a camera asks for credentials.
@@ -71,6 +75,7 @@ pub struct CameraSettings {
     pub(super) keeps_abandoned: bool,
     pub(super) first_frame: usize,
     pub(super) rtp_start: Option<(u16, u32)>,
+    pub(super) odd_sdp: Option<&'static OddSdp>,
     pub(super) faults: Faults,
 }
 
@@ -90,6 +95,7 @@ impl Default for CameraSettings {
             keeps_abandoned: false,
             first_frame: 0,
             rtp_start: None,
+            odd_sdp: None,
             faults: Faults::default(),
         }
     }
@@ -233,6 +239,33 @@ impl CameraSettings {
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.set(fault);
         self
+    }
+
+    /// Gives it an odd session description; its clips must be of the codecs that this is made for.
+    pub fn odd_sdp(mut self, odd: &'static OddSdp) -> Self {
+        self.odd_sdp = Some(odd);
+        self
+    }
+
+    pub(super) fn url(&self, address: SocketAddr) -> String {
+        format!("rtsp://{address}{}", self.path)
+    }
+
+    /// Returns how it describes its tracks.
+    pub(super) fn description(
+        &self,
+        address: SocketAddr,
+        tracks: &[Arc<PackedTrack>],
+    ) -> anyhow::Result<Description> {
+        let url = self.url(address);
+        let mut description = sdp::describe(address.ip(), &url, tracks, self.parameter_sets);
+        if let Some(odd) = self.odd_sdp {
+            let codec = |clip: &Option<Arc<Clip>>| clip.as_ref().map(|clip| clip.codec());
+            let fits = codec(&self.video) == Some(odd.video) && codec(&self.audio) == odd.audio;
+            anyhow::ensure!(fits, "{} is made for other codecs", odd.name);
+            (odd.apply)(&mut description);
+        }
+        Ok(description)
     }
 
     /// Returns the tracks it sends: video, then audio.

@@ -12,9 +12,13 @@ use super::rtcp::{self, SenderReport};
 use super::stats::TrackStats;
 use crate::clips::CLOCK;
 
+/// The marker bit beside the payload type.
+const MARKER: u8 = 0x80;
+
 /// A track's place in RTP, chosen at SETUP.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RtpStart {
+    pub(super) payload_type: u8,
     /// The interleaved channel of RTP; RTCP has the next one.
     pub(super) channel: u8,
     pub(super) rtcp_channel: u8,
@@ -176,6 +180,7 @@ impl TrackPlayer {
             out.extend_from_slice(&frame.bytes[start..end]);
             let packet = &mut out[at..];
             packet[1] = faults.channel.unwrap_or(self.start.channel);
+            packet[5] = packet[5] & MARKER | self.start.payload_type;
             packet[6..8].copy_from_slice(&self.sequence.to_be_bytes());
             packet[8..12].copy_from_slice(&timestamp.to_be_bytes());
             packet[12..16].copy_from_slice(&ssrc.to_be_bytes());

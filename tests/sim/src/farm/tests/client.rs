@@ -75,10 +75,18 @@ impl Client {
     }
 
     pub(super) async fn set_up(&mut self) -> Answer {
+        let path = self.path();
+        self.set_up_at(&format!("{path}/trackID=0")).await
+    }
+
+    fn path(&self) -> String {
+        let (_, rest) = self.url.split_once("://").unwrap();
+        rest[rest.find('/').unwrap()..].to_owned()
+    }
+
+    pub(super) async fn set_up_at(&mut self, path: &str) -> Answer {
         let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=6-7\r\n";
-        let answer = self
-            .request_url(&format!("{}/trackID=0", self.url), "SETUP", transport)
-            .await;
+        let answer = self.request_to(path, "SETUP", transport).await;
         let session = answer
             .head
             .split("Session: ")
@@ -168,6 +176,17 @@ impl Client {
                 }
                 Some(_) => {}
                 None => panic!("closed instead of sending media"),
+            }
+        }
+    }
+
+    /// Waits for the next packet of a channel.
+    pub(super) async fn packet(&mut self, channel: u8) -> Bytes {
+        loop {
+            match self.next().await {
+                Some(Incoming::Packet(on, packet)) if on == channel => return packet,
+                Some(_) => {}
+                None => panic!("closed instead of sending on channel {channel}"),
             }
         }
     }

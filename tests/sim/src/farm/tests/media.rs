@@ -1,26 +1,11 @@
 //! Media that do not flow as they should, as they are on the wire.
 
-use bytes::Bytes;
-
 use super::super::{CameraStats, Damage, Ending, Fault, Insertion, ReportClock};
 use super::client::{Client, End};
 use super::*;
 
 async fn faulty(fault: Fault) -> CameraHandle {
     camera(|settings| settings.fault(fault)).await
-}
-
-impl Client {
-    /// Waits for the next packet of a channel.
-    async fn packet(&mut self, channel: u8) -> Bytes {
-        loop {
-            match self.next().await {
-                Some(Incoming::Packet(on, packet)) if on == channel => return packet,
-                Some(_) => {}
-                None => panic!("closed instead of sending on channel {channel}"),
-            }
-        }
-    }
 }
 
 #[tokio::test]

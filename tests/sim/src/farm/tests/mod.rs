@@ -5,6 +5,7 @@ mod handshake;
 mod judged;
 mod media;
 mod nvr;
+mod odd;
 mod statuses;
 
 use std::net::SocketAddr;
