@@ -12,6 +12,7 @@ mod first_light;
 mod invites;
 mod judges;
 mod lifecycle;
+mod notices;
 mod operations;
 mod platform_quirks;
 mod raw;

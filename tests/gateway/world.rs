@@ -312,6 +312,14 @@ impl WorldBuilder {
         self
     }
 
+    /// Changes all departments of the gateway's configuration; objects are merged.
+    pub(crate) fn departments(mut self, change: Value) -> Self {
+        for department in self.config["departments"].as_array_mut().unwrap() {
+            merge(department, change.clone());
+        }
+        self
+    }
+
     /// Starts cameras, platforms and the gateway, and waits until it is registered everywhere.
     pub(crate) async fn start(self) -> World {
         let mut world = self.without_gateway().await;

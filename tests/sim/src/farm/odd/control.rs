@@ -94,7 +94,7 @@ pub(super) const ROWS: &[OddSdp] = &[
         Codec::G711A,
     ),
     plays("no_content_base", "no report: common", |sdp| {
-        sdp.base = None
+        sdp.base = None;
     }),
     plays("content_location", "RFC 2326 C.1.1 allows it", |sdp| {
         if let Some((header, _)) = &mut sdp.base {

@@ -165,7 +165,7 @@ pub(super) const ROWS: &[OddSdp] = &[
         |sdp| sdp.form.head = "\r\n",
     ),
     plays("blank_lines_last", "no report: common", |sdp| {
-        sdp.form.tail = "\r\n\r\n"
+        sdp.form.tail = "\r\n\r\n";
     }),
     plays(
         "zeros_last",

@@ -7,7 +7,7 @@ use super::{OddSdp, h265, plays};
 
 pub(super) const ROWS: &[OddSdp] = &[
     plays("no_fmtp", "no report: common", |sdp| {
-        sdp.video().remove("a=fmtp")
+        sdp.video().remove("a=fmtp");
     }),
     plays(
         "fmtp_without_parameters",
