@@ -4,6 +4,7 @@
 //! are the simulator's, the gateway is the binary under test. Nothing sleeps: a test waits for an event,
 //! with a limit.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -33,9 +34,13 @@ pub(crate) struct WorldBuilder {
     number: u8,
     folder: PathBuf,
     cameras: Vec<(String, String, String, Option<CameraSettings>, String)>,
+    columns: Columns,
     platforms: Vec<(String, Settings, Value)>,
     config: Value,
 }
+
+/// More columns of the inventory: by camera, then by column.
+type Columns = BTreeMap<String, BTreeMap<String, String>>;
 
 /// A world at work.
 pub(crate) struct World {
@@ -89,6 +94,7 @@ impl World {
             number,
             folder,
             cameras: Vec::new(),
+            columns: Columns::new(),
             platforms: Vec::new(),
             config,
         }
@@ -196,6 +202,21 @@ impl World {
         format!("{}:8080", gateway_ip(self.number))
     }
 
+    /// Writes a file of this world that only its owner can read.
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        let path = self.folder.join(file);
+        std::fs::write(&path, text).unwrap();
+        restrict(&path);
+    }
+
+    /// Replaces a piece of text in a file of this world, wherever it stands.
+    pub(crate) fn replace(&self, file: &str, from: &str, to: &str) {
+        let path = self.folder.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} has no {from}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+    }
+
     /// Runs a command of the binary against this world's configuration.
     pub(crate) async fn command(&self, arguments: &[&str]) -> Output {
         command(&self.config_path, arguments).await
@@ -234,6 +255,11 @@ impl World {
 }
 
 impl WorldBuilder {
+    /// The network of this world's cameras: the first three numbers of their addresses.
+    pub(crate) fn net(&self) -> String {
+        format!("127.40.{}", self.number)
+    }
+
     /// Adds a camera of the department `education`.
     pub(crate) fn camera(self, name: &str, settings: CameraSettings) -> Self {
         self.camera_of("education", name, settings)
@@ -312,6 +338,24 @@ impl WorldBuilder {
         self
     }
 
+    /// Fills more columns of a camera's row in the inventory.
+    pub(crate) fn columns(mut self, camera: &str, columns: &[(&str, &str)]) -> Self {
+        let row = self.columns.entry(camera.to_owned()).or_default();
+        let owned = |(column, value): &(&str, &str)| ((*column).to_owned(), (*value).to_owned());
+        row.extend(columns.iter().map(owned));
+        self
+    }
+
+    /// Changes one department of the gateway's configuration; objects are merged.
+    pub(crate) fn department(mut self, id: &str, change: Value) -> Self {
+        let departments = self.config["departments"].as_array_mut().unwrap();
+        let department = departments
+            .iter_mut()
+            .find(|department| department["id"] == id);
+        merge(department.expect("a department of this world"), change);
+        self
+    }
+
     /// Changes all departments of the gateway's configuration; objects are merged.
     pub(crate) fn departments(mut self, change: Value) -> Self {
         for department in self.config["departments"].as_array_mut().unwrap() {
@@ -337,7 +381,10 @@ impl WorldBuilder {
             .iter()
             .map(|(.., written)| written.clone())
             .collect();
-        let mut csv = String::from("name,department,url,source_id\n");
+        let more: BTreeSet<&String> = self.columns.values().flat_map(BTreeMap::keys).collect();
+        let mut csv = String::from("name,department,url,source_id");
+        more.iter().for_each(|column| csv += &format!(",{column}"));
+        csv += "\n";
         let mut cameras = Vec::new();
         for (number, (department, name, place, settings, url)) in
             self.cameras.into_iter().enumerate()
@@ -354,7 +401,13 @@ impl WorldBuilder {
                 }
                 None => url,
             };
-            csv += &format!("\"{name}\",{department},{url},s{number}\n");
+            csv += &format!("\"{name}\",{department},{url},s{number}");
+            let row = self.columns.get(&name);
+            for column in &more {
+                let value = row.and_then(|row| row.get(*column));
+                csv += &format!(",{}", value.map_or("", String::as_str));
+            }
+            csv += "\n";
         }
         let mut platforms = Vec::new();
         for (id, settings, _) in self.platforms {
