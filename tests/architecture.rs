@@ -52,7 +52,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "catalog", "media", "problem", "proto", "sink", "source", "yaml",
         ],
     ),
-    ("api", &["catalog", "ledger", "metrics", "sink", "source"]),
+    (
+        "api",
+        &["catalog", "ledger", "metrics", "sink", "source", "task"],
+    ),
     (
         "gateway",
         &[

@@ -4,11 +4,9 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
-use axum::Router;
 use nix::unistd::{Group, chown};
 use tokio::net::UnixListener;
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::debug;
 
 /// Binds the admin socket: 0660, of the group `huiju-admin` where there is one. A socket that a daemon
 /// left behind is replaced: the lock of the data folder says that it is gone.
@@ -33,14 +31,6 @@ pub fn bind_admin(path: &Path) -> io::Result<UnixListener> {
         debug!(%error, "the admin socket keeps its group");
     }
     Ok(listener)
-}
-
-/// Serves the admin socket until `cancelled`.
-pub async fn serve_admin(listener: UnixListener, routes: Router, cancelled: CancellationToken) {
-    let served = axum::serve(listener, routes).with_graceful_shutdown(cancelled.cancelled_owned());
-    if let Err(error) = served.await {
-        warn!(%error, "admin socket ended");
-    }
 }
 
 const ADMIN_GROUP: &str = "huiju-admin";

@@ -1,25 +1,14 @@
-//! `/livez`, `/readyz`, `/metrics`, and how a listener serves them.
+//! `/livez`, `/readyz`, `/metrics`.
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use super::Api;
 use super::problem::Problem;
 use crate::ledger::StateCause;
-
-/// Serves `routes` until `cancelled`.
-pub async fn serve(listener: TcpListener, routes: Router, cancelled: CancellationToken) {
-    let served = axum::serve(listener, routes).with_graceful_shutdown(cancelled.cancelled_owned());
-    if let Err(error) = served.await {
-        warn!(%error, "HTTP listener ended");
-    }
-}
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()

@@ -9,6 +9,7 @@ mod health;
 mod operations;
 mod platforms;
 mod problem;
+mod server;
 mod sessions;
 mod status;
 mod why;
@@ -28,9 +29,9 @@ use crate::metrics::Metrics;
 use crate::sink::gb28181::{PlatformStatus, Platforms};
 use crate::source::Sources;
 
-pub use admin::{bind_admin, serve_admin};
-pub use health::serve;
+pub use admin::bind_admin;
 pub use operations::{Interval, Operation, Refused, ReloadReport};
+pub use server::serve;
 
 use self::problem::Problem;
 

@@ -47,10 +47,12 @@ impl Listeners {
     /// Serves the API on them; the tasks end with the group that is returned.
     pub(super) fn serve(self, api: &Api) -> Tasks {
         let tasks = Tasks::default();
-        let stop = || tasks.cancelled();
-        tasks.spawn("http", api::serve(self.http, api.public(), stop()));
-        tasks.spawn("metrics", api::serve(self.metrics, api.metrics(), stop()));
-        tasks.spawn("admin", api::serve_admin(self.admin, api.admin(), stop()));
+        tasks.spawn("http", api::serve(self.http, api.public(), tasks.clone()));
+        tasks.spawn(
+            "metrics",
+            api::serve(self.metrics, api.metrics(), tasks.clone()),
+        );
+        tasks.spawn("admin", api::serve(self.admin, api.admin(), tasks.clone()));
         tasks
     }
 }

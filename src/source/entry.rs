@@ -79,7 +79,8 @@ pub(super) struct Inner {
     pub(super) recorder: Option<Arc<Recorder>>,
     pub(super) places: Vec<Place>,
     pub(super) address: Option<IpAddr>,
-    pub(super) tried_at: Option<Instant>,
+    /// When its last try failed.
+    pub(super) failed_at: Option<Instant>,
     /// Its last verdict was that it is off line.
     pub(super) was_down: bool,
 }
@@ -119,8 +120,9 @@ impl Entry {
 
     /// Whether the camera is to be pulled now.
     pub(super) fn is_wanted(&self) -> bool {
-        let leases = *self.leases.borrow();
-        self.target.borrow().is_some() && (self.is_always() || leases.viewers + leases.probes > 0)
+        let Leases { viewers, probes } = *self.leases.borrow();
+        let is_in_service = self.target.borrow().is_some();
+        is_in_service && (viewers + probes > 0 || self.is_always())
     }
 
     /// Whether media comes from it now.

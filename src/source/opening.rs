@@ -1,9 +1,11 @@
 //! The way to a session with a camera: its address, the limits, its password's turn, the gate.
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::time::{Instant, timeout};
 
 use super::entry::{Entry, Target};
@@ -21,7 +23,7 @@ use crate::ledger::Cause;
 pub(super) struct Opened {
     pub(super) session: RtspSession,
     pub(super) running: Running,
-    _descriptor: Held,
+    pub(super) descriptor: Held,
 }
 
 /// Opens a session with the camera; everything it waits for is within the limits of connecting.
@@ -56,8 +58,11 @@ pub(super) async fn open(
         .gate
         .pass(&recorder.slots, &target.quota.lane, urgency)
         .await;
-    entry.inner().tried_at = Some(Instant::now());
     let handshake = RtspSession::open(&target.camera, address, recorder.group.clone());
+    // The library's parser of SDP dies on some lines: that is this camera's failure, and no more.
+    let handshake = AssertUnwindSafe(handshake).catch_unwind().map(|outcome| {
+        outcome.unwrap_or_else(|_| Err(Failure::new(Cause::RtspError, "its SDP cannot be read")))
+    });
     let opened = pass.run(timeout(HANDSHAKE_TIME, handshake)).await;
     let opened = opened.unwrap_or_else(|_| {
         Err(Failure::new(
@@ -72,7 +77,7 @@ pub(super) async fn open(
     Ok(Opened {
         session,
         running,
-        _descriptor: descriptor,
+        descriptor,
     })
 }
 

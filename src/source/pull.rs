@@ -78,13 +78,13 @@ impl Pull<'_> {
                 continue;
             };
             let _counted = Counted::new(self.shared, &target.department.id);
-            let linger = self.shared.settings().linger;
+            let linger = self.shared.settings.linger();
             let failure = tokio::select! {
                 failure = self.session(&target, &mut last_media) => failure,
                 () = unwanted(self.entry, linger) => {
                     self.release().await;
                     if self.entry.try_end() {
-                        info!("nobody looks: released");
+                        debug!("nobody looks: released");
                         return;
                     }
                     continue;
@@ -105,14 +105,12 @@ impl Pull<'_> {
 
     /// One session, from the handshake to its end.
     async fn session(&self, target: &Target, last_media: &mut Option<Instant>) -> Failure {
-        let tried_at = self.entry.inner().tried_at;
-        if let Some(tried_at) = tried_at {
-            sleep_until(tried_at + TRY_PAUSE).await;
+        let failed_at = self.entry.inner().failed_at;
+        if let Some(failed_at) = failed_at {
+            sleep_until(failed_at + TRY_PAUSE).await;
         }
-        if !matches!(
-            self.entry.status.borrow().state.state(),
-            State::Online | State::Degraded
-        ) {
+        // A camera that is known to be off line is so until a try ends well.
+        if self.entry.status.borrow().state.state() == State::Unknown {
             self.set_state(StateCause::CONNECTING);
         }
         // Whoever asked before this try is served by it.
@@ -121,7 +119,7 @@ impl Pull<'_> {
         let Opened {
             mut session,
             running,
-            ..
+            descriptor: _held,
         } = match Box::pin(open(self.shared, self.entry, target)).await {
             Ok(opened) => opened,
             Err(failure) => return failure,
@@ -178,7 +176,7 @@ impl Pull<'_> {
         }
         if keys > 0 {
             self.handle_key_frame(now, flow, target);
-        } else if now > flow.last_key + self.shared.settings().key_frame_within {
+        } else if now > flow.last_key + self.shared.settings.key_frame_within() {
             self.set_state(StateCause::degraded(flow.why_no_key_frame()));
         }
     }
@@ -189,10 +187,18 @@ impl Pull<'_> {
             self.shared.metrics.stream_start.observe(took.as_secs_f64());
             self.count_connect(&target.department.id, "ok");
             let codec = flow.observed.video.map(|codec| codec.name());
-            info!(codec, ?took, "stream is up");
+            if self.is_probe() {
+                debug!(codec, ?took, "stream is up");
+            } else {
+                info!(codec, ?took, "stream is up");
+            }
         }
         flow.note_key_frame(now);
-        self.entry.inner().backoff.handle_media(now.into_std());
+        {
+            let mut inner = self.entry.inner();
+            inner.failed_at = None;
+            inner.backoff.handle_media(now.into_std());
+        }
         let (observed, at) = (flow.observed, wall_clock());
         self.entry.status.send_if_modified(|status| {
             let changed = status.observed != observed || !status.is_live;
@@ -222,7 +228,11 @@ impl Pull<'_> {
             ?wait,
             "stream is down"
         );
-        if failure.had_media {
+        if self.is_probe() && failure.is_ours() {
+            // Our own limits say nothing about a camera that nobody looks at.
+            self.restore();
+            self.entry.status.send_modify(|status| status.verdicts += 1);
+        } else if failure.had_media {
             // Off line only when the next try fails too.
             self.note_failure(cause, failure.detail);
             self.set_state(StateCause::degraded(Cause::Stalled));
@@ -237,7 +247,7 @@ impl Pull<'_> {
         let may_hurry = !matches!(cause, Cause::AuthLocked | Cause::AuthFailed);
         tokio::select! {
             () = sleep_until(until) => true,
-            () = unwanted(self.entry, self.shared.settings().linger) => false,
+            () = unwanted(self.entry, self.shared.settings.linger()) => false,
             () = changed(targets, target, self.entry) => {
                 self.start_anew().await;
                 true
@@ -256,6 +266,7 @@ impl Pull<'_> {
             inner.backoff.handle_restart();
             return now;
         }
+        inner.failed_at = Some(now);
         let wait = inner.backoff.handle_failure(now.into_std(), rand::random());
         drop(inner);
         if failure.cause != Cause::AuthLocked || failure.is_refusal {
@@ -276,23 +287,26 @@ impl Pull<'_> {
         self.tear_down().await;
         let mut inner = self.entry.inner();
         inner.backoff = super::Backoff::default();
-        inner.tried_at = None;
+        inner.failed_at = None;
+    }
+
+    /// Whether nobody looks, and the camera is only to be seen once.
+    fn is_probe(&self) -> bool {
+        self.entry.leases.borrow().viewers == 0 && !self.entry.is_always()
     }
 
     /// Ends the session for good.
     async fn release(&self) {
-        let is_verified = self.entry.status.borrow().verified;
-        if self.entry.status.borrow().state.state() == State::Connecting {
-            // Whoever gave up before the verdict learned nothing.
-            let last = self.entry.status.borrow().last_failure.clone();
-            let state = match (is_verified, last) {
-                (Some(true), _) => StateCause::ONLINE,
-                (Some(false), Some(failure)) => StateCause::offline(failure.cause),
-                _ => StateCause::UNKNOWN,
-            };
-            self.set_state(state);
-        }
+        self.restore();
         self.tear_down().await;
+    }
+
+    /// Returns from a first try without a verdict: whoever gave up before it learned nothing.
+    fn restore(&self) {
+        let state = self.entry.status.borrow().state.state();
+        if state == State::Connecting {
+            self.set_state(StateCause::UNKNOWN);
+        }
     }
 
     /// Waits for the TEARDOWNs of this recorder, so that the camera does not count us twice.
@@ -472,7 +486,7 @@ async fn changed(
 }
 
 const TEARDOWN_TIME: Duration = Duration::from_secs(5);
-/// A camera is not tried again sooner, however many want it.
+/// A camera that failed is not tried again sooner, however many want it.
 const TRY_PAUSE: Duration = Duration::from_secs(1);
 const NO_LOGIN_WAIT: Duration = Duration::from_secs(900);
 const PANIC_PAUSE: Duration = Duration::from_secs(5);

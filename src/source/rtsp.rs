@@ -98,6 +98,14 @@ impl Failure {
         Self::new(state.cause(), "a limit of its department is reached")
     }
 
+    /// Whether it is our own limits, and not the camera.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(
+            self.cause,
+            Cause::BandwidthLimit | Cause::SessionLimit | Cause::Gateway
+        )
+    }
+
     /// The state that it puts the camera in.
     pub(super) fn state(&self) -> StateCause {
         if self.cause == Cause::BandwidthLimit {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -60,7 +61,7 @@ pub struct Sources(pub(super) Arc<Shared>);
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    settings: Mutex<Settings>,
+    pub(super) settings: Times,
     pub(super) catalog: watch::Receiver<Arc<Catalog>>,
     forbidden: Mutex<Arc<Vec<SocketAddr>>>,
     maintained: Mutex<BTreeSet<CameraId>>,
@@ -109,7 +110,7 @@ impl Sources {
             tasks,
         } = beginning;
         Self(Arc::new(Shared {
-            settings: Mutex::new(settings),
+            settings: Times::new(settings),
             catalog,
             forbidden: Mutex::new(Arc::new(forbidden)),
             maintained: Mutex::new(maintained),
@@ -262,11 +263,7 @@ impl Sources {
 
     /// Changes what holds for all cameras.
     pub fn set(&self, settings: Settings, forbidden: Vec<SocketAddr>) {
-        *self
-            .0
-            .settings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = settings;
+        self.0.settings.set(settings);
         *self
             .0
             .forbidden
@@ -283,7 +280,13 @@ impl Sources {
             let camera = catalog.by_id(entry.id);
             let target = camera.and_then(|camera| self.0.target(camera));
             let is_gone = camera.is_none();
-            entry.target.send_replace(target);
+            let old = entry.target.send_replace(target.clone());
+            if let (Some(old), Some(new)) = (old, target)
+                && !old.serves(&new, entry.inner().address)
+            {
+                // Nobody may look at it now: what is new is tried all the same.
+                self.0.hurry([entry.id].into());
+            }
             // Whoever waits for the number of leases looks again at who wants the camera.
             entry.leases.send_modify(|_| {});
             if is_gone {
@@ -337,10 +340,6 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn settings(&self) -> Settings {
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn forbidden(&self) -> Arc<Vec<SocketAddr>> {
         self.forbidden
             .lock()
@@ -381,11 +380,14 @@ impl Shared {
                 hurried.insert(entry.id);
             }
         }
-        self.hurried
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .append(&mut hurried);
+        self.hurry(hurried);
         self.prober.notify_one();
+    }
+
+    /// Has idle cameras probed before their time.
+    fn hurry(&self, mut cameras: BTreeSet<CameraId>) {
+        let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
+        hurried.append(&mut cameras);
     }
 
     fn entry(&self, camera: &Arc<Camera>) -> Arc<Entry> {
@@ -446,6 +448,39 @@ impl Shared {
                 quota.lane.set(department.limits.connects_per_second);
             }
         }
+    }
+}
+
+/// The settings, read for every packet: without a lock.
+#[derive(Debug)]
+pub(super) struct Times {
+    linger_ms: AtomicU64,
+    key_frame_within_ms: AtomicU64,
+}
+
+impl Times {
+    fn new(settings: Settings) -> Self {
+        let times = Self {
+            linger_ms: AtomicU64::new(0),
+            key_frame_within_ms: AtomicU64::new(0),
+        };
+        times.set(settings);
+        times
+    }
+
+    fn set(&self, settings: Settings) {
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.linger_ms.store(ms(settings.linger), Ordering::Relaxed);
+        self.key_frame_within_ms
+            .store(ms(settings.key_frame_within), Ordering::Relaxed);
+    }
+
+    pub(super) fn linger(&self) -> Duration {
+        Duration::from_millis(self.linger_ms.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn key_frame_within(&self) -> Duration {
+        Duration::from_millis(self.key_frame_within_ms.load(Ordering::Relaxed))
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod commands;
 mod configuration;
+mod endurance;
 mod first_light;
 mod invites;
 mod judges;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use huiju_sim::clips::{self, Clip, ClipKind};
 use huiju_sim::farm::{Camera, CameraHandle, CameraSettings};
 use huiju_sim::platform::{Item, Platform, Settings};
@@ -37,6 +37,7 @@ pub(crate) struct WorldBuilder {
     columns: Columns,
     platforms: Vec<(String, Settings, Value)>,
     config: Value,
+    environment: Vec<(String, String)>,
 }
 
 /// More columns of the inventory: by camera, then by column.
@@ -50,6 +51,7 @@ pub(crate) struct World {
     cameras: Vec<(String, CameraHandle)>,
     platforms: Vec<(String, Platform)>,
     gateway: Option<Gateway>,
+    environment: Vec<(String, String)>,
 }
 
 struct Gateway {
@@ -97,6 +99,7 @@ impl World {
             columns: Columns::new(),
             platforms: Vec::new(),
             config,
+            environment: Vec::new(),
         }
     }
 
@@ -241,8 +244,53 @@ impl World {
 
     /// Starts the gateway and waits until it is ready.
     pub(crate) async fn start_gateway(&mut self) {
-        let gateway = Gateway::start(&self.config_path).await;
+        self.launch();
+        self.logged("huiju::gateway: ready").await;
+    }
+
+    /// Starts the gateway and waits for nothing.
+    pub(crate) fn launch(&mut self) {
+        let gateway = Gateway::start(&self.config_path, &self.environment);
         self.gateway = Some(gateway.expect("the gateway starts"));
+    }
+
+    /// Waits until the gateway has logged so many lines.
+    pub(crate) async fn logged_lines(&self, count: usize) {
+        let mut lines = self
+            .gateway
+            .as_ref()
+            .expect("the gateway runs")
+            .lines
+            .clone();
+        let came = timeout(SOON, lines.wait_for(|lines| lines.len() >= count)).await;
+        assert!(
+            matches!(came, Ok(Ok(_))),
+            "no {count} lines:\n{}",
+            self.log()
+        );
+    }
+
+    /// Waits until what the admin socket answers is as wanted; returns it.
+    pub(crate) async fn admin(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let socket = self.folder.join("admin.sock");
+        let came = timeout(SOON, async {
+            let mut pause = tokio::time::interval(Duration::from_millis(50));
+            loop {
+                pause.tick().await;
+                if let Ok(answer) = get_by_socket(&socket, path).await
+                    && wanted(&answer)
+                {
+                    return answer;
+                }
+            }
+        });
+        match came.await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let last = get_by_socket(&socket, path).await;
+                panic!("{path} is not as wanted: {last:?}\n{}", self.log())
+            }
+        }
     }
 
     /// Waits until every platform has the gateway's registration.
@@ -329,6 +377,12 @@ impl WorldBuilder {
         });
         merge(&mut written, config);
         self.platforms.push((id.to_owned(), settings, written));
+        self
+    }
+
+    /// Sets a variable of the gateway's environment.
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -429,37 +483,30 @@ impl WorldBuilder {
             cameras,
             platforms,
             gateway: None,
+            environment: self.environment,
         }
     }
 }
 
 impl Gateway {
-    async fn start(config: &Path) -> anyhow::Result<Self> {
+    fn start(config: &Path, environment: &[(String, String)]) -> anyhow::Result<Self> {
         let mut process = Command::new(env!("CARGO_BIN_EXE_huiju"))
             .arg("run")
             .arg("--config")
             .arg(config)
             .env("RUST_LOG", "info,huiju=debug,retina=error")
+            .envs(environment.iter().cloned())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
         let stderr = process.stderr.take().context("stderr")?;
-        let (sender, mut lines) = watch::channel(Vec::new());
+        let (sender, lines) = watch::channel(Vec::new());
         spawn(async move {
             let mut reader = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = reader.next_line().await {
                 sender.send_modify(|lines: &mut Vec<String>| lines.push(line));
             }
         });
-        let ready = lines.wait_for(|lines| {
-            lines
-                .iter()
-                .any(|line| line.contains("huiju::gateway: ready"))
-        });
-        let is_ready = matches!(timeout(SOON, ready).await, Ok(Ok(_)));
-        if !is_ready {
-            bail!("the gateway is not ready:\n{}", lines.borrow().join("\n"));
-        }
         Ok(Self { process, lines })
     }
 }
@@ -476,6 +523,17 @@ pub(crate) async fn command(config: &Path, arguments: &[&str]) -> Output {
         .await
         .expect("the command ends")
         .expect("the command runs")
+}
+
+/// The answer of a GET at a Unix socket.
+async fn get_by_socket(socket: &Path, path: &str) -> anyhow::Result<Value> {
+    let mut stream = tokio::net::UnixStream::connect(socket).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: huiju\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    timeout(SOON, stream.read_to_string(&mut answer)).await??;
+    let (_, body) = answer.split_once("\r\n\r\n").context("no head")?;
+    Ok(serde_json::from_str(body)?)
 }
 
 /// Status and body of a GET.

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -175,6 +175,7 @@ impl Session {
             way,
             packets: 0,
             octets: 0,
+            began: (Instant::now(), wall_clock()),
             report_at: Instant::now(),
             heard_at: Instant::now(),
         };
@@ -201,6 +202,8 @@ struct Sender<'a> {
     way: Way,
     packets: u32,
     octets: u32,
+    /// What its reports call now is counted from here: a clock that is set must not shift a picture.
+    began: (Instant, SystemTime),
     report_at: Instant,
     heard_at: Instant,
 }
@@ -271,7 +274,7 @@ impl Sender<'_> {
         let mut packet = BytesMut::new();
         SenderReport {
             ssrc: self.session.ssrc,
-            wall: wall_clock(),
+            wall: self.began.1 + self.began.0.elapsed(),
             rtp_time,
             packets: self.packets,
             octets: self.octets,

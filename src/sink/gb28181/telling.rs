@@ -258,7 +258,10 @@ impl Platform {
 
     /// Forgets the subscription.
     pub(super) fn end_subscription(&mut self) {
-        self.telling.open = None;
+        // What was not answered is told again, where somebody is to be told.
+        if let Some(told) = self.telling.open.take() {
+            self.telling.notices.put_back(told);
+        }
         if self.telling.subscription.take().is_some() {
             info!("the subscription of the catalogue has ended");
         }

@@ -137,8 +137,24 @@ pub(super) const ROWS: &[OddSdp] = &[
         "unknown_lines",
         "Hikvision MEDIAINFO, gortsplib#658",
         |sdp| {
-            sdp.add("x-vendor-line without equals");
+            sdp.add("x=vendor");
             sdp.add("a=Media_header:MEDIAINFO=494D4B48020100000400000101200210;");
+        },
+    ),
+    plays(
+        "line_without_equals",
+        "no report: a line broken in two by its writer",
+        |sdp| {
+            sdp.add("a=x-tool:Vendor");
+            sdp.add("Streaming Media v1.0");
+            sdp.add("a=x-more:1");
+        },
+    ),
+    plays(
+        "line_with_a_long_key",
+        "no report: keys of other formats",
+        |sdp| {
+            sdp.add("abc=1");
             sdp.add("=");
         },
     ),

@@ -167,6 +167,11 @@ async fn a_client_that_leaves_a_thinking_camera_is_noticed_at_once() {
 #[tokio::test]
 async fn slices_change_nothing_but_the_pieces() {
     let camera = camera(|settings| settings.fault(Fault::Slices(1))).await;
+    let whole = Client::connect(&camera).await.request("OPTIONS", "").await;
+    let mut client = Client::connect(&camera).await;
+    client.go_to(Step::Options).await;
+    let (piece, _) = client.read_raw(1).await;
+    assert!(piece.len() < whole.head.len(), "{}", piece.len());
     let mut client = Client::playing(&camera).await;
     let sequence = client.media().await;
     assert_eq!(client.media().await, sequence.wrapping_add(1));
