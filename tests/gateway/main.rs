@@ -23,4 +23,5 @@ mod readers;
 mod refusals;
 mod restart;
 mod shipped_config;
+mod states;
 mod world;

@@ -38,6 +38,7 @@ pub(crate) struct WorldBuilder {
     platforms: Vec<(String, Settings, Value)>,
     config: Value,
     environment: Vec<(String, String)>,
+    descriptors: Option<u32>,
 }
 
 /// More columns of the inventory: by camera, then by column.
@@ -52,6 +53,7 @@ pub(crate) struct World {
     platforms: Vec<(String, Platform)>,
     gateway: Option<Gateway>,
     environment: Vec<(String, String)>,
+    descriptors: Option<u32>,
 }
 
 struct Gateway {
@@ -100,6 +102,7 @@ impl World {
             platforms: Vec::new(),
             config,
             environment: Vec::new(),
+            descriptors: None,
         }
     }
 
@@ -220,6 +223,14 @@ impl World {
         std::fs::write(&path, text.replace(from, to)).unwrap();
     }
 
+    /// Takes all rows but the first `count` out of the inventory.
+    pub(crate) fn keep_rows(&self, count: usize) {
+        let path = self.folder.join("cameras.csv");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let kept: Vec<&str> = text.lines().take(1 + count).collect();
+        std::fs::write(&path, kept.join("\n") + "\n").unwrap();
+    }
+
     /// Runs a command of the binary against this world's configuration.
     pub(crate) async fn command(&self, arguments: &[&str]) -> Output {
         command(&self.config_path, arguments).await
@@ -250,7 +261,7 @@ impl World {
 
     /// Starts the gateway and waits for nothing.
     pub(crate) fn launch(&mut self) {
-        let gateway = Gateway::start(&self.config_path, &self.environment);
+        let gateway = Gateway::start(&self.config_path, &self.environment, self.descriptors);
         self.gateway = Some(gateway.expect("the gateway starts"));
     }
 
@@ -386,6 +397,12 @@ impl WorldBuilder {
         self
     }
 
+    /// Limits the file descriptors that the gateway may have.
+    pub(crate) fn descriptors(mut self, count: u32) -> Self {
+        self.descriptors = Some(count);
+        self
+    }
+
     /// Changes the gateway's configuration; objects are merged.
     pub(crate) fn config(mut self, change: Value) -> Self {
         merge(&mut self.config, change);
@@ -484,13 +501,28 @@ impl WorldBuilder {
             platforms,
             gateway: None,
             environment: self.environment,
+            descriptors: self.descriptors,
         }
     }
 }
 
 impl Gateway {
-    fn start(config: &Path, environment: &[(String, String)]) -> anyhow::Result<Self> {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_huiju"))
+    fn start(
+        config: &Path,
+        environment: &[(String, String)],
+        descriptors: Option<u32>,
+    ) -> anyhow::Result<Self> {
+        let binary = env!("CARGO_BIN_EXE_huiju");
+        let mut command = match descriptors {
+            None => Command::new(binary),
+            Some(count) => {
+                // It becomes the gateway, under the same process id.
+                let mut limited = Command::new("prlimit");
+                limited.args([&format!("--nofile={count}:{count}"), "--", binary]);
+                limited
+            }
+        };
+        let mut process = command
             .arg("run")
             .arg("--config")
             .arg(config)

@@ -78,7 +78,7 @@ const LIBRARY: &[(&str, &str)] = &[
     ("content_type_with_parameters", RTSP_ERROR),
     ("content_type_in_capitals", RTSP_ERROR),
     ("rtpmap_with_a_space_first", RTSP_ERROR),
-    ("unknown_lines", "offline/gateway"),
+    ("unknown_lines", RTSP_ERROR),
     ("no_media", RTSP_ERROR),
     ("no_rtpmap", RTSP_ERROR),
 ];
