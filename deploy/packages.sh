@@ -7,7 +7,7 @@ packages_for() {
     tests)
       packages_for quickstart
       printf '%s\n' "tshark tshark" "sipp sip-tester" "promtool prometheus" "gst-launch-1.0 gstreamer1.0-tools" \
-        "ip iproute2" "ethtool ethtool" "faketime faketime"
+        "ip iproute2" "ethtool ethtool" "faketime faketime" "systemd-analyze systemd"
       ;;
   esac
 }
@@ -16,8 +16,8 @@ packages_for() {
 libraries_for() {
   case "$1" in
     tests)
-      printf '%s\n' gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
-        gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
+      printf '%s\n' gir1.2-gst-rtsp-server-1.0 python3-gi python3-seccomp \
+        gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
       ;;
   esac
 }

@@ -86,7 +86,7 @@ pub const REFUSED_REASONS: [&str; 7] = [
     "manscdp_malformed",
     "media_network",
     "rtp_stranger",
-    "api_socket",
+    "notice_overflow",
 ];
 
 impl Metrics {

@@ -1,5 +1,7 @@
 //! `/livez`, `/readyz`, `/metrics`.
 
+use std::collections::HashMap;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::header;
@@ -46,21 +48,19 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Problem>
 /// States are counted when asked for: they belong to the cameras, not to the metrics.
 fn count_cameras(api: &Api) {
     let catalog = api.0.catalog.borrow().clone();
-    let gauge = &api.0.metrics.cameras;
-    for department in catalog.departments() {
-        for pair in StateCause::legal() {
-            gauge
-                .with_label_values(&[&department.id, pair.state().name(), pair.cause().name()])
-                .set(0);
-        }
-    }
+    let mut counts: HashMap<(&str, StateCause), i64> = HashMap::new();
     for camera in catalog.cameras() {
         let state = api.0.sources.state(camera);
-        let labels = [
-            camera.record.department.as_str(),
-            state.state().name(),
-            state.cause().name(),
-        ];
-        gauge.with_label_values(&labels).inc();
+        *counts
+            .entry((&camera.record.department, state))
+            .or_default() += 1;
+    }
+    for department in catalog.departments() {
+        for pair in StateCause::legal() {
+            let count = counts.get(&(department.id.as_str(), pair));
+            let labels = [&department.id, pair.state().name(), pair.cause().name()];
+            let gauge = api.0.metrics.cameras.with_label_values(&labels);
+            gauge.set(count.copied().unwrap_or(0));
+        }
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 use tokio::sync::watch;
 
 use super::{complain, say, wrong_config};
 use crate::catalog::{Camera, Catalog};
 use crate::config::Config;
 use crate::descriptors::Descriptors;
-use crate::gateway::{forbidden, preview, read_inventory};
+use crate::gateway::{forbidden, known_refusals, preview, read_inventory};
 use crate::ledger::State;
 use crate::metrics::Metrics;
 use crate::source::{Beginning, Sources};
@@ -111,6 +111,13 @@ async fn connect(config: &Config, catalog: Catalog, count: usize) -> Vec<Tried> 
             return Vec::new();
         }
     };
+    let refusals = match known_refusals(&config.gateway.data_dir) {
+        Ok(refusals) => refusals,
+        Err(error) => {
+            complain(&format!("huiju: {error}: no camera is tried"));
+            return Vec::new();
+        }
+    };
     let chosen = some_of_each(&catalog, count);
     let tasks = Tasks::default();
     let (_keep, catalog) = watch::channel(Arc::new(catalog));
@@ -119,13 +126,13 @@ async fn connect(config: &Config, catalog: Catalog, count: usize) -> Vec<Tried> 
         catalog,
         forbidden: forbidden(config),
         maintained: BTreeSet::new(),
-        refusals: Vec::new(),
+        refusals,
         descriptors: Descriptors::of_process(),
         metrics,
         tasks: tasks.child(),
     });
     let probes = chosen.into_iter().map(|camera| probe(&sources, camera));
-    let tried = join_all(probes).await;
+    let tried = stream::iter(probes).buffered(AT_ONCE).collect().await;
     tasks.shutdown(GRACE).await;
     tried
 }
@@ -172,4 +179,5 @@ fn some_of_each(catalog: &Catalog, count: usize) -> Vec<Arc<Camera>> {
         .collect()
 }
 
+const AT_ONCE: usize = 64;
 const GRACE: Duration = Duration::from_secs(6);

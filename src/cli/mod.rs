@@ -200,6 +200,12 @@ fn wrong_config(problems: &[crate::problem::Problem]) -> ExitCode {
     ExitCode::from(78)
 }
 
+/// Says why nothing can be done.
+pub fn fail(text: &str) -> ExitCode {
+    complain(text);
+    ExitCode::FAILURE
+}
+
 #[expect(clippy::print_stderr, reason = "a command's complaints")]
 fn complain(text: &str) {
     eprintln!("{text}");

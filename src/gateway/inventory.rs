@@ -1,10 +1,11 @@
 //! The inventory files to records, and records with their identities to a catalogue.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::catalog::{
-    Assigned, Camera, Catalog, Conflict, Department, Known, KnownNode, NodeKey, Places, Record,
-    Registry,
+    Assigned, Camera, CameraId, Catalog, Conflict, Department, Known, KnownNode, NodeKey, Places,
+    Record, Registry,
 };
 use crate::config::Config;
 use crate::import::{self, Hint};
@@ -114,18 +115,16 @@ impl Draft {
         let known = Registry::new(cameras, nodes, &reserved);
         let (departments, civil_code) = (&config.departments, &config.gateway.civil_code);
         let mut records = inventory.records;
-        records.extend(
-            inventory
-                .refused
-                .iter()
-                .filter_map(|hint| former(hint, old?, departments)),
-        );
         let mut registry = known.clone();
         let (mut assigned, mut conflicts) =
             registry.assign(records.clone(), departments, civil_code);
-        let kept = former_of_conflicts(&conflicts, &assigned, old);
-        if !kept.is_empty() {
-            records.extend(kept);
+        let former = old.map_or_else(Vec::new, |old| {
+            former(old, &inventory.refused, &conflicts, &assigned)
+        });
+        if !former.is_empty() {
+            let has_department =
+                |record: &Record| departments.iter().any(|d| d.id == record.department);
+            records.extend(former.into_iter().filter(has_department));
             registry = known;
             (assigned, conflicts) = registry.assign(records, departments, civil_code);
         }
@@ -156,29 +155,29 @@ impl Draft {
     }
 }
 
-/// The record that a refused row's camera has.
-fn former(hint: &Hint, old: &Catalog, departments: &[Department]) -> Option<Record> {
-    let found = old.cameras().iter().find(|camera| hint.is_of(camera));
-    let record = found.map(|camera| camera.record.clone())?;
-    departments
-        .iter()
-        .any(|department| department.id == record.department)
-        .then_some(record)
-}
-
-/// The records of cameras that a conflicting row names and no other row is.
-fn former_of_conflicts(
+/// The records that the cameras of refused rows have, where no row that is right is the camera.
+fn former(
+    old: &Catalog,
+    refused: &[Hint],
     conflicts: &[(Record, Conflict)],
     assigned: &[Assigned],
-    old: Option<&Catalog>,
 ) -> Vec<Record> {
-    let named = conflicts.iter().flat_map(|(_, conflict)| match conflict {
-        Conflict::Ambiguous { one, other, .. } => vec![*one, *other],
-        Conflict::Duplicate(_) | Conflict::Exhausted(_) | Conflict::UnknownId(_) => Vec::new(),
-    });
-    let missing = named.filter(|id| !assigned.iter().any(|row| row.known.id == *id));
+    let hinted = refused.iter().filter_map(|hint| hint.find(old.cameras()));
+    let mut wanted: BTreeSet<CameraId> = hinted.map(|camera| camera.id).collect();
+    for (record, conflict) in conflicts {
+        match conflict {
+            Conflict::Ambiguous { one, other, .. } => wanted.extend([*one, *other]),
+            Conflict::UnknownId(_) => {
+                let found = Hint::of(record).find(old.cameras());
+                wanted.extend(found.map(|camera| camera.id));
+            }
+            Conflict::Duplicate(_) | Conflict::Exhausted(_) => {}
+        }
+    }
+    let is_there = |id: CameraId| assigned.iter().any(|row| row.known.id == id);
+    let missing = wanted.into_iter().filter(|id| !is_there(*id));
     missing
-        .filter_map(|id| Some(old?.by_id(id)?.record.clone()))
+        .filter_map(|id| Some(old.by_id(id)?.record.clone()))
         .collect()
 }
 

@@ -4,6 +4,7 @@
 //! try it again before its time.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ struct Keeper {
     /// The state of each camera that was written last.
     written: HashMap<CameraId, StateCause>,
     pending: Vec<(CameraId, StateCause, std::time::SystemTime)>,
+    /// Refused passwords are to be written.
+    refusals_due: bool,
     /// The store failed: said once until it works again.
     has_failed: bool,
 }
@@ -51,6 +54,7 @@ pub(super) async fn run(store: SharedStore, sources: Sources, cancelled: Cancell
         sources,
         written: HashMap::new(),
         pending: Vec::new(),
+        refusals_due: true,
         has_failed: false,
     };
     // What happened before we listened.
@@ -67,8 +71,12 @@ pub(super) async fn run(store: SharedStore, sources: Sources, cancelled: Cancell
                 Err(broadcast::error::RecvError::Lagged(_)) => keeper.note_all(),
                 Err(broadcast::error::RecvError::Closed) => break,
             },
-            Ok(()) = refusals.changed() => keeper.keep_refusals().await,
+            Ok(()) = refusals.changed() => {
+                keeper.refusals_due = true;
+                keeper.keep_refusals().await;
+            }
             () = sleep_until(flush_at) => {
+                keeper.keep_refusals().await;
                 keeper.flush().await;
                 flush_at = Instant::now() + ALIVE;
             }
@@ -117,9 +125,12 @@ impl Keeper {
     }
 
     async fn keep_refusals(&mut self) {
+        if !self.refusals_due {
+            return;
+        }
         let logins: Vec<_> = self.sources.refusals().into_iter().map(to_stored).collect();
         let result = on_store(&self.store, move |store| store.keep_refused_logins(&logins)).await;
-        self.check(result);
+        self.refusals_due = !self.check(result);
     }
 
     async fn prune(&mut self) {
@@ -146,7 +157,7 @@ fn to_stored(refusal: Refusal) -> RefusedLogin {
         account,
         times,
         locked_until,
-        mark,
+        marks,
     } = refusal;
     let Account { host, port, user } = account;
     RefusedLogin {
@@ -155,8 +166,18 @@ fn to_stored(refusal: Refusal) -> RefusedLogin {
         user,
         times,
         locked_until,
-        mark,
+        marks,
     }
+}
+
+/// The passwords that the daemon with that folder knows to be refused.
+///
+/// # Errors
+///
+/// Its store cannot be read.
+pub fn known_refusals(data_dir: &Path) -> Result<Vec<Refusal>, store::Error> {
+    let logins = store::refused_logins_of(data_dir)?;
+    Ok(logins.into_iter().map(from_stored).collect())
 }
 
 pub(super) fn from_stored(login: RefusedLogin) -> Refusal {
@@ -166,13 +187,13 @@ pub(super) fn from_stored(login: RefusedLogin) -> Refusal {
         user,
         times,
         locked_until,
-        mark,
+        marks,
     } = login;
     Refusal {
         account: Account { host, port, user },
         times,
         locked_until,
-        mark,
+        marks,
     }
 }
 

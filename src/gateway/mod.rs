@@ -12,9 +12,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use self::inventory::Draft;
@@ -26,12 +27,13 @@ use crate::config::Config;
 use crate::descriptors::Descriptors;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
-use crate::sink::gb28181::{self, Platforms, RtpPorts};
+use crate::sink::gb28181::{self, Platforms, PlatformsChange, RtpPorts};
 use crate::source::{self, Sources};
 use crate::store::{self, Store};
 use crate::task::Tasks;
 
 pub use self::inventory::{Inventory, preview, read_inventory};
+pub use self::keeper::known_refusals;
 
 /// Why the gateway does not run.
 #[derive(Debug, thiserror::Error)]
@@ -87,10 +89,7 @@ struct Gateway {
 pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     let started = wall_clock();
     let (store, draft) = open_store(&config, started)?;
-    let metrics = metrics_of(&config)?;
-    metrics
-        .inventory_rows_rejected
-        .set(i64::try_from(draft.rows_refused).unwrap_or(i64::MAX));
+    let metrics = metrics_of(&config, draft.rows_refused)?;
     let (listeners, sip) = Listeners::bind(&config).await?;
     let groups = Groups::default();
     let descriptors = Descriptors::of_process();
@@ -135,7 +134,8 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     gateway.follow_metrics();
     gateway.metrics.config_last_reload_successful.set(1);
     gateway.metrics.set_reloaded(started);
-    gateway.follow_platforms().await;
+    let platforms = gateway.begin_platforms(&gateway.config);
+    gateway.platforms.finish_change(platforms).await;
     let keeping = &groups.keeping;
     let keeper = keeper::run(
         gateway.store.clone(),
@@ -143,6 +143,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         keeping.cancelled(),
     );
     keeping.spawn("keeper", keeper);
+    keeping.spawn("watchdog", feed_watchdog(keeping.cancelled()));
     let listening = listeners.serve(&api);
     gateway.say_ready();
     let worked = gateway.work(&mut asked).await;
@@ -198,19 +199,21 @@ impl Gateway {
         let mut terminate = on(SignalKind::terminate())?;
         let mut interrupt = on(SignalKind::interrupt())?;
         let mut hangup = on(SignalKind::hangup())?;
-        let watchdog = sd_notify::watchdog_enabled().map(|period| period / 2);
-        let mut alive_at = Instant::now();
         loop {
+            // Whatever is being done, a stop ends it.
             tokio::select! {
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
-                _ = hangup.recv() => self.reload_for_manager().await,
-                Some(operation) = asked.recv() => self.operate(operation).await,
-                () = sleep_until(alive_at), if watchdog.is_some() => {
-                    tell_service_manager(&[NotifyState::Watchdog]);
-                    alive_at = Instant::now() + watchdog.unwrap_or(WATCHDOG);
-                }
+                () = self.next(&mut hangup, asked) => {}
             }
+        }
+    }
+
+    /// Waits for the next thing to do, and does it.
+    async fn next(&mut self, hangup: &mut Signal, asked: &mut mpsc::Receiver<Operation>) {
+        tokio::select! {
+            _ = hangup.recv() => self.reload_for_manager().await,
+            Some(operation) = asked.recv() => self.operate(operation).await,
         }
     }
 
@@ -274,11 +277,11 @@ impl Gateway {
         }
     }
 
-    async fn follow_platforms(&self) {
-        let (gateway, platforms) = (&self.config.gateway, &self.config.platforms);
+    /// Tells platforms what `config` says of them.
+    fn begin_platforms(&self, config: &Config) -> PlatformsChange {
+        let (gateway, platforms) = (&config.gateway, &config.platforms);
         self.platforms
-            .follow(platforms, &gateway.name, gateway.timezone)
-            .await;
+            .begin_change(platforms, &gateway.name, gateway.timezone)
     }
 
     /// Begins the series of what a new configuration has besides.
@@ -345,9 +348,12 @@ fn lend(
     }
 }
 
-fn metrics_of(config: &Config) -> Result<Metrics, Error> {
+fn metrics_of(config: &Config, rows_refused: usize) -> Result<Metrics, Error> {
     let (departments, platforms) = names(config);
-    Ok(Metrics::new(&departments, &platforms)?)
+    let metrics = Metrics::new(&departments, &platforms)?;
+    let rows_refused = i64::try_from(rows_refused).unwrap_or(i64::MAX);
+    metrics.inventory_rows_rejected.set(rows_refused);
+    Ok(metrics)
 }
 
 fn names(config: &Config) -> (Vec<String>, Vec<String>) {
@@ -372,6 +378,20 @@ pub fn forbidden(config: &Config) -> Vec<SocketAddr> {
         .collect()
 }
 
+/// Tells the service manager that the runtime lives, while it wants to know.
+async fn feed_watchdog(cancelled: CancellationToken) {
+    let Some(period) = sd_notify::watchdog_enabled() else {
+        return;
+    };
+    loop {
+        tell_service_manager(&[NotifyState::Watchdog]);
+        tokio::select! {
+            () = cancelled.cancelled() => return,
+            () = sleep(period / 2) => {}
+        }
+    }
+}
+
 /// Says something to systemd, where it started us.
 fn tell_service_manager(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
@@ -386,8 +406,7 @@ fn wall_clock() -> SystemTime {
 
 /// Operations that wait; more wait at the socket.
 const OPERATIONS: usize = 16;
-const WATCHDOG: Duration = Duration::from_secs(10);
 /// Together within the ten seconds that a stop may take.
-const SINKS_GRACE: Duration = Duration::from_secs(4);
+const SINKS_GRACE: Duration = Duration::from_millis(3500);
 const SOURCES_GRACE: Duration = Duration::from_secs(3);
 const LISTENERS_GRACE: Duration = Duration::from_secs(1);

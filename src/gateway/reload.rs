@@ -75,13 +75,12 @@ impl Gateway {
             .set(i64::try_from(draft.rows_refused).unwrap_or(i64::MAX));
         // New series begin before anything counts in them, old ones end when nothing does.
         self.begin_series(&config);
+        // What platforms may see is told before what there is.
+        let platforms = self.begin_platforms(&config);
         self.catalog.send_replace(Arc::new(draft.catalog));
         self.sources.set(config.streams, forbidden(&config));
         self.sources.follow();
-        let gateway = &config.gateway;
-        self.platforms
-            .follow(&config.platforms, &gateway.name, gateway.timezone)
-            .await;
+        self.platforms.finish_change(platforms).await;
         self.config = config;
         self.follow_metrics();
         Ok(report)

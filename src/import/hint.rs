@@ -1,8 +1,10 @@
 //! Which camera a row is that was refused: what can still be read of it.
 
+use std::sync::Arc;
+
 use super::columns::Column;
 use super::record::{Row, split_url};
-use crate::catalog::{Camera, Department};
+use crate::catalog::{Camera, Department, Record};
 
 /// What a refused row says of who it is.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -37,26 +39,36 @@ pub fn hint(row: &Row, departments: &[Department]) -> Hint {
 }
 
 impl Hint {
-    /// Whether the row is of that camera: by id, else department and `source_id`, else code, else
-    /// place, else the name within its department.
-    pub fn is_of(&self, camera: &Camera) -> bool {
-        let record = &camera.record;
-        let is_in = self
-            .department
-            .as_ref()
-            .is_none_or(|id| *id == record.department);
-        if let Some(id) = &self.id {
-            return *id == camera.id.to_string();
+    /// What a record says of who it is.
+    pub fn of(record: &Record) -> Self {
+        Self {
+            id: record.id.map(|id| id.to_string()),
+            department: Some(record.department.clone()),
+            source_id: record.source_id.clone(),
+            gb_code: record.gb_code.map(|code| code.to_string()),
+            place: Some(record.location.key()),
+            name: Some(record.name.clone()),
         }
-        if self.source_id.is_some() {
-            return is_in && self.source_id == record.source_id;
-        }
-        if let Some(code) = &self.gb_code {
-            return *code == camera.code.to_string();
-        }
-        if let Some(place) = &self.place {
-            return *place == record.location.key();
-        }
-        is_in && self.name.as_ref() == Some(&record.name)
+    }
+
+    /// The camera that the row is, by the first field that finds one: id, department and `source_id`,
+    /// code, place, the name within its department. One of these fields may be what is wrong.
+    pub fn find<'a>(&self, cameras: &'a [Arc<Camera>]) -> Option<&'a Arc<Camera>> {
+        let is_in = |camera: &Camera| {
+            let department = &camera.record.department;
+            self.department.as_ref().is_none_or(|id| id == department)
+        };
+        let is = |field: &Option<String>, value: &str| field.as_deref() == Some(value);
+        let by = |is_it: &dyn Fn(&Camera) -> bool| cameras.iter().find(|camera| is_it(camera));
+        by(&|camera| is(&self.id, camera.id.as_str()))
+            .or_else(|| {
+                by(&|camera| {
+                    let source_id = &camera.record.source_id;
+                    source_id.is_some() && self.source_id == *source_id && is_in(camera)
+                })
+            })
+            .or_else(|| by(&|camera| is(&self.gb_code, camera.code.as_str())))
+            .or_else(|| by(&|camera| is(&self.place, &camera.record.location.key())))
+            .or_else(|| by(&|camera| is(&self.name, &camera.record.name) && is_in(camera)))
     }
 }

@@ -25,11 +25,12 @@ pub(super) struct Target {
 
 impl Target {
     /// The account that its password belongs to, and the password's mark.
-    pub(super) fn account(&self) -> Option<(Account, u16)> {
+    /// A recorder is one, however its cameras' records spell its host.
+    pub(super) fn account(&self, address: IpAddr) -> Option<(Account, u16)> {
         let record = &self.camera.record;
         let (user, password) = record.login.as_ref()?;
         let account = Account {
-            host: record.location.host.clone(),
+            host: address.to_canonical().to_string(),
             port: record.location.port,
             user: user.clone(),
         };

@@ -23,6 +23,8 @@ pub(super) struct Flow {
     /// Packets of video since the last key frame, and how many of them were lost or of no use.
     packets: u64,
     unusable: u64,
+    /// The session has been judged.
+    pub(super) has_verdict: bool,
     /// How many frames may overtake another: told by the stream, else assumed and then observed.
     told_depth: Option<usize>,
     order: OrderWatch,
@@ -51,6 +53,7 @@ impl Flow {
             silence_max: SILENCE_MAX,
             packets: 0,
             unusable: 0,
+            has_verdict: false,
             told_depth: None,
             order: OrderWatch::default(),
         }

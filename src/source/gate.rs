@@ -78,7 +78,7 @@ pub(super) struct Gate {
 pub(super) struct Pass {
     in_flight: OwnedSemaphorePermit,
     slow: Arc<Semaphore>,
-    _recorder: OwnedSemaphorePermit,
+    _recorder: Slot,
 }
 
 impl Default for Gate {
@@ -93,13 +93,8 @@ impl Default for Gate {
 
 impl Gate {
     /// Waits until a handshake may start now.
-    pub(super) async fn pass(
-        &self,
-        recorder: &Arc<Semaphore>,
-        department: &Lane,
-        urgency: Urgency,
-    ) -> Pass {
-        let recorder = acquire(recorder).await;
+    pub(super) async fn pass(&self, recorder: &Slots, department: &Lane, urgency: Urgency) -> Pass {
+        let recorder = recorder.take(urgency).await;
         let mut department = department.turn(urgency).await;
         let in_flight = acquire(&self.in_flight).await;
         let mut all = self.lane.turn(urgency).await;
@@ -137,9 +132,40 @@ impl Pass {
     }
 }
 
-/// The slots of one recorder.
-pub(super) fn recorder_slots() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(PER_RECORDER_MAX))
+/// The handshakes of one recorder; the last one is for viewers.
+#[derive(Clone, Debug)]
+pub(super) struct Slots {
+    all: Arc<Semaphore>,
+    background: Arc<Semaphore>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Slot {
+    _one: OwnedSemaphorePermit,
+    _background: Option<OwnedSemaphorePermit>,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(PER_RECORDER_MAX)),
+            background: Arc::new(Semaphore::new(PER_RECORDER_MAX - 1)),
+        }
+    }
+}
+
+impl Slots {
+    async fn take(&self, urgency: Urgency) -> Slot {
+        let background = match urgency {
+            Urgency::Viewer => None,
+            Urgency::Background => Some(acquire(&self.background).await),
+        };
+        Slot {
+            _one: acquire(&self.all).await,
+            _background: background,
+        }
+    }
 }
 
 async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
@@ -162,23 +188,30 @@ mod tests {
     use std::future::pending;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use futures::FutureExt;
     use futures::future::join_all;
+    use tokio::time::timeout;
 
     #[tokio::test(start_paused = true)]
     async fn a_recorder_that_never_answers_holds_its_own_slots_only() {
         let (gate, lane) = (Gate::default(), Lane::new(50.0));
-        let stalled = recorder_slots();
+        let stalled = Slots::default();
         let mut held = Vec::new();
-        for _ in 0..PER_RECORDER_MAX {
+        for _ in 0..PER_RECORDER_MAX - 1 {
             held.push(gate.pass(&stalled, &lane, Urgency::Background).await);
         }
-        let fifth = gate.pass(&stalled, &lane, Urgency::Background);
+        let fourth = gate.pass(&stalled, &lane, Urgency::Background);
+        assert!(
+            timeout(SLOW_AFTER, fourth).await.is_err(),
+            "the last slot is for viewers"
+        );
+        held.push(gate.pass(&stalled, &lane, Urgency::Viewer).await);
+        let fifth = gate.pass(&stalled, &lane, Urgency::Viewer);
         tokio::pin!(fifth);
-        assert!(fifth.as_mut().now_or_never().is_none(), "the fifth waits");
+        let waits = timeout(SLOW_AFTER, fifth.as_mut()).await;
+        assert!(waits.is_err(), "the fifth waits");
         let begin = Instant::now();
         let _other = gate
-            .pass(&recorder_slots(), &lane, Urgency::Background)
+            .pass(&Slots::default(), &lane, Urgency::Background)
             .await;
         assert!(begin.elapsed() <= Duration::from_millis(21));
         drop(held);
@@ -191,13 +224,13 @@ mod tests {
         let begin = Instant::now();
         let silent = (0..IN_FLIGHT_MAX).map(|_| async {
             let pass = gate
-                .pass(&recorder_slots(), &lane, Urgency::Background)
+                .pass(&Slots::default(), &lane, Urgency::Background)
                 .await;
             pass.run(pending::<()>()).await;
         });
         let well = async {
             let pass = gate
-                .pass(&recorder_slots(), &lane, Urgency::Background)
+                .pass(&Slots::default(), &lane, Urgency::Background)
                 .await;
             pass.run(async {}).await;
             begin.elapsed()
@@ -219,7 +252,7 @@ mod tests {
         let one = |urgency| {
             let (gate, lane, served) = (&gate, &lane, &served);
             async move {
-                drop(gate.pass(&recorder_slots(), lane, urgency).await);
+                drop(gate.pass(&Slots::default(), lane, urgency).await);
                 served.fetch_add(1, Ordering::Relaxed)
             }
         };

@@ -1,19 +1,21 @@
-//! Logins that cameras refused: counted per host, port and user, over all cameras that share them. Pure.
+//! Logins that cameras refused: counted per host, port and user, over all cameras that share them.
 //!
 //! Cameras lock an account after a few wrong passwords; a recorder with many channels has one account.
 //! So tries that are under way count too: three at most, less those that were refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 use crate::catalog::Secret;
 
 /// Whose password it is.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Account {
-    /// The camera's host, as its record names it.
+    /// The address that the camera's host was resolved to.
     pub host: String,
     /// Its port.
     pub port: u16,
@@ -30,17 +32,17 @@ pub struct Refusal {
     pub times: u32,
     /// Until when it must not be tried.
     pub locked_until: Option<SystemTime>,
-    /// Tells whether the password was changed; 16 bits, so that it does not tell the password.
-    pub mark: u16,
+    /// Tell the passwords that were refused from others; 16 bits each, so that they do not tell them.
+    pub marks: BTreeSet<u16>,
 }
 
 /// Whether an account may be tried.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) enum Verdict {
     /// It may, and the try is counted until it ends.
     Go,
-    /// Others try it: ask again when one of them ends.
-    Wait,
+    /// Others try it: ask again when this tells that one of them has ended.
+    Wait(Arc<Notify>),
     /// Not before that.
     Locked(Instant),
 }
@@ -49,14 +51,21 @@ pub(super) enum Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Logins {
     refused: HashMap<Account, Refused>,
-    trying: HashMap<Account, u32>,
+    trying: HashMap<Account, Trying>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
+struct Trying {
+    count: u32,
+    /// Keeps one end for whoever comes to wait for it.
+    ended: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
 struct Refused {
     times: u32,
     locked_until: Option<Instant>,
-    mark: u16,
+    marks: BTreeSet<u16>,
 }
 
 impl Logins {
@@ -68,7 +77,7 @@ impl Logins {
                 account,
                 times,
                 locked_until,
-                mark,
+                marks,
             } = refusal;
             let left = locked_until.and_then(|until| until.duration_since(wall).ok());
             let locked_until = left.map(|left| now + left.min(LOCKED));
@@ -77,7 +86,7 @@ impl Logins {
                 Refused {
                     times,
                     locked_until,
-                    mark,
+                    marks,
                 },
             )
         });
@@ -98,7 +107,7 @@ impl Logins {
                 locked_until: refused
                     .locked_until
                     .map(|until| wall + until.saturating_duration_since(now)),
-                mark: refused.mark,
+                marks: refused.marks.clone(),
             })
             .collect();
         all.sort_by(|a, b| a.account.cmp(&b.account));
@@ -110,25 +119,28 @@ impl Logins {
         if let Some(until) = self.locked_until(account, mark, now) {
             return Verdict::Locked(until);
         }
-        // A lock that has ended, or a new password, gives one try and not three.
-        let refused = self.refused.get(account);
-        let left = match refused {
-            Some(refused) if refused.mark == mark => TIMES_MAX.saturating_sub(refused.times).max(1),
-            Some(_) | None => TIMES_MAX,
+        let left = match self.refused.get(account) {
+            None => TIMES_MAX,
+            // A lock that has ended, or another password, gives one try and not three.
+            Some(refused) if refused.marks.contains(&mark) => {
+                TIMES_MAX.saturating_sub(refused.times).max(1)
+            }
+            Some(_) => 1,
         };
         let trying = self.trying.entry(account.clone()).or_default();
-        if *trying >= left {
-            return Verdict::Wait;
+        if trying.count >= left {
+            return Verdict::Wait(trying.ended.clone());
         }
-        *trying += 1;
+        trying.count += 1;
         Verdict::Go
     }
 
     /// Ends a try, whatever came of it.
     pub(super) fn end(&mut self, account: &Account) {
         if let Some(trying) = self.trying.get_mut(account) {
-            *trying = trying.saturating_sub(1);
-            if *trying == 0 {
+            trying.count = trying.count.saturating_sub(1);
+            trying.ended.notify_one();
+            if trying.count == 0 && Arc::strong_count(&trying.ended) == 1 {
                 self.trying.remove(account);
             }
         }
@@ -141,37 +153,47 @@ impl Logins {
         mark: u16,
         now: Instant,
     ) -> Option<Instant> {
-        let refused = self
-            .refused
-            .get(account)
-            .filter(|refused| refused.mark == mark)?;
-        refused.locked_until.filter(|until| *until > now)
+        let refused = self.refused.get(account)?;
+        let until = refused.locked_until.filter(|until| *until > now);
+        until.filter(|_| refused.marks.contains(&mark))
     }
 
-    /// Notes a refusal; returns until when the account is locked, from the third on.
+    /// Whether the account has been refused since it was accepted.
+    pub(super) fn is_refused(&self, account: &Account) -> bool {
+        self.refused.contains_key(account)
+    }
+
+    /// Notes a refusal; returns until when the account is locked, from the third on: whichever of the
+    /// passwords that its cameras have it was.
     pub(super) fn handle_refused(
         &mut self,
         account: &Account,
         mark: u16,
         now: Instant,
     ) -> Option<Instant> {
-        let fresh = || Refused {
-            times: 0,
-            locked_until: None,
-            mark,
-        };
-        let refused = self.refused.entry(account.clone()).or_insert_with(fresh);
-        if refused.mark != mark {
-            *refused = fresh();
+        let refused = self.refused.entry(account.clone()).or_default();
+        if refused.marks.len() >= MARKS_MAX {
+            refused.marks.pop_first();
         }
+        refused.marks.insert(mark);
         refused.times = refused.times.saturating_add(1);
-        refused.locked_until = (refused.times >= TIMES_MAX).then(|| now + LOCKED);
+        if refused.times >= TIMES_MAX {
+            refused.locked_until = Some(now + LOCKED);
+        }
         refused.locked_until
     }
 
-    /// Notes that the password was accepted; `true` where it had been refused before.
-    pub(super) fn handle_accepted(&mut self, account: &Account) -> bool {
-        self.refused.remove(account).is_some()
+    /// Notes that a password was accepted; others that were refused stay so. `true` where anything
+    /// was forgiven.
+    pub(super) fn handle_accepted(&mut self, account: &Account, mark: u16) -> bool {
+        let Some(refused) = self.refused.get_mut(account) else {
+            return false;
+        };
+        let was_refused = refused.marks.remove(&mark);
+        if refused.marks.is_empty() {
+            self.refused.remove(account);
+        }
+        was_refused
     }
 }
 
@@ -187,6 +209,8 @@ pub(super) fn mark(account: &Account, password: &Secret) -> u16 {
 }
 
 const TIMES_MAX: u32 = 3;
+/// Passwords of one account that are told apart.
+const MARKS_MAX: usize = 64;
 const LOCKED: Duration = Duration::from_secs(900);
 
 #[cfg(test)]
@@ -201,24 +225,23 @@ mod tests {
         assert_eq!(logins.handle_refused(&account, 1, now), None);
         let until = logins.handle_refused(&account, 1, now).unwrap();
         assert_eq!(until, now + LOCKED);
-        assert_eq!(logins.begin(&account, 1, now), Verdict::Locked(until));
-        assert_eq!(logins.begin(&self::account("viewer"), 1, now), Verdict::Go);
+        assert_eq!(begin(&mut logins, &account, 1, now), Err(Some(until)));
+        let viewer = self::account("viewer");
+        assert_eq!(begin(&mut logins, &viewer, 1, now), Ok(()));
         assert_eq!(
-            logins.begin(&account, 2, now),
-            Verdict::Go,
+            begin(&mut logins, &account, 2, now),
+            Ok(()),
             "a new password"
         );
         logins.end(&account);
-        assert_eq!(logins.begin(&account, 1, until), Verdict::Go);
+        assert_eq!(begin(&mut logins, &account, 1, until), Ok(()));
         assert_eq!(
-            logins.begin(&account, 1, until),
-            Verdict::Wait,
+            begin(&mut logins, &account, 1, until),
+            Err(None),
             "one at a time"
         );
-        assert!(
-            logins.handle_refused(&account, 1, until).is_some(),
-            "a fourth locks again"
-        );
+        let again = logins.handle_refused(&account, 1, until);
+        assert_eq!(again, Some(until + LOCKED), "a fourth locks again");
     }
 
     #[test]
@@ -226,18 +249,18 @@ mod tests {
         let (mut logins, now) = (Logins::default(), start());
         let account = account("admin");
         for _ in 0..3 {
-            assert_eq!(logins.begin(&account, 1, now), Verdict::Go);
+            assert_eq!(begin(&mut logins, &account, 1, now), Ok(()));
         }
-        assert_eq!(logins.begin(&account, 1, now), Verdict::Wait);
+        assert_eq!(begin(&mut logins, &account, 1, now), Err(None));
         logins.handle_refused(&account, 1, now);
         logins.end(&account);
         assert_eq!(
-            logins.begin(&account, 1, now),
-            Verdict::Wait,
-            "two are left, two are out"
+            begin(&mut logins, &account, 1, now),
+            Err(None),
+            "two are left and out"
         );
         logins.end(&account);
-        assert_eq!(logins.begin(&account, 1, now), Verdict::Go);
+        assert_eq!(begin(&mut logins, &account, 1, now), Ok(()));
     }
 
     #[test]
@@ -246,31 +269,60 @@ mod tests {
         let account = account("admin");
         logins.handle_refused(&account, 1, now);
         logins.handle_refused(&account, 1, now);
-        assert!(logins.handle_accepted(&account));
-        assert!(!logins.handle_accepted(&account));
+        assert!(logins.handle_accepted(&account, 1));
+        assert!(!logins.handle_accepted(&account, 1));
         assert_eq!(logins.handle_refused(&account, 1, now), None);
     }
 
     #[test]
-    fn locks_survive_a_restart_and_a_clock_that_is_set() {
-        let (mut logins, now, wall) = (
-            Logins::default(),
-            start(),
-            SystemTime::UNIX_EPOCH + 9 * LOCKED,
+    fn two_wrong_passwords_of_one_account_are_counted_together() {
+        let (mut logins, now) = (Logins::default(), start());
+        let account = account("admin");
+        assert_eq!(logins.handle_refused(&account, 1, now), None);
+        assert_eq!(logins.handle_refused(&account, 2, now), None);
+        let until = logins.handle_refused(&account, 1, now).unwrap();
+        for mark in [1, 2] {
+            assert_eq!(begin(&mut logins, &account, mark, now), Err(Some(until)));
+        }
+        assert_eq!(
+            begin(&mut logins, &account, 3, now),
+            Ok(()),
+            "it is another"
         );
+        logins.end(&account);
+        logins.handle_accepted(&account, 3);
+        assert_eq!(
+            begin(&mut logins, &account, 2, now),
+            Err(Some(until)),
+            "wrong all the same"
+        );
+        assert_eq!(begin(&mut logins, &account, 3, now), Ok(()));
+    }
+
+    #[test]
+    fn locks_survive_a_restart_and_a_clock_that_is_set() {
+        let wall = SystemTime::UNIX_EPOCH + 9 * LOCKED;
+        let (mut logins, now) = (Logins::default(), start());
         let account = account("admin");
         for _ in 0..3 {
             logins.handle_refused(&account, 7, now);
         }
         let kept = logins.refusals((now, wall));
-        let later = |wall| Logins::new(kept.clone(), (now, wall)).begin(&account, 7, now);
-        assert_eq!(later(wall), Verdict::Locked(now + LOCKED));
+        let later = |wall| {
+            begin(
+                &mut Logins::new(kept.clone(), (now, wall)),
+                &account,
+                7,
+                now,
+            )
+        };
+        assert_eq!(later(wall), Err(Some(now + LOCKED)));
         assert_eq!(
             later(wall + LOCKED / 3),
-            Verdict::Locked(now + LOCKED - LOCKED / 3)
+            Err(Some(now + LOCKED - LOCKED / 3))
         );
-        assert_eq!(later(wall - 5 * LOCKED), Verdict::Locked(now + LOCKED));
-        assert_eq!(later(wall + LOCKED), Verdict::Go);
+        assert_eq!(later(wall - 5 * LOCKED), Err(Some(now + LOCKED)));
+        assert_eq!(later(wall + LOCKED), Ok(()));
     }
 
     #[test]
@@ -279,6 +331,20 @@ mod tests {
         let of = |password| mark(&account, &Secret::new(password));
         assert_ne!(of("one"), of("another"));
         assert_eq!(of("one"), of("one"));
+    }
+
+    /// `Err` holds until when the account is locked; nothing where others try it.
+    fn begin(
+        logins: &mut Logins,
+        account: &Account,
+        mark: u16,
+        now: Instant,
+    ) -> Result<(), Option<Instant>> {
+        match logins.begin(account, mark, now) {
+            Verdict::Go => Ok(()),
+            Verdict::Wait(_) => Err(None),
+            Verdict::Locked(until) => Err(Some(until)),
+        }
     }
 
     fn account(user: &str) -> Account {

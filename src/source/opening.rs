@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::entry::{Entry, Target};
-use super::gate::Urgency;
+use super::gate::{Pass, Urgency};
 use super::logins::{Account, Verdict};
 use super::places::Place;
 use super::quota::Running;
 use super::recorder::Recorder;
 use super::rtsp::{Failure, RtspSession};
 use super::sources::Shared;
+use crate::catalog::Camera;
 use crate::descriptors::Held;
 use crate::ledger::Cause;
 
@@ -28,7 +30,7 @@ pub(super) struct Opened {
 
 /// Opens a session with the camera; everything it waits for is within the limits of connecting.
 pub(super) async fn open(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     entry: &Entry,
     target: &Target,
 ) -> Result<Opened, Failure> {
@@ -40,54 +42,92 @@ pub(super) async fn open(
         .await;
     let address = address.map_err(|cause| Failure::new(cause, "its address cannot be used"))?;
     let recorder = shared.recorders().of(record, address);
-    note_place(entry, &recorder, address);
-    let running = target
-        .quota
-        .begin(target.department.limits)
-        .map_err(Failure::limit)?;
+    note_place(entry, &recorder, address, record.nvr.is_some());
+    let login = Login::begin(shared, target.account(address)).await?;
+    let pass = pass(shared, entry, target, &recorder).await;
+    // Whoever only waits uses nothing up.
+    let running = target.quota.begin(target.department.limits);
+    let running = running.map_err(Failure::limit)?;
     let descriptor = shared.descriptors.take(1);
     let descriptor =
         descriptor.ok_or_else(|| Failure::new(Cause::Gateway, "no file descriptor is left"))?;
-    let login = Login::begin(shared, target).await?;
-    let urgency = if entry.leases.borrow().viewers > 0 {
-        Urgency::Viewer
-    } else {
-        Urgency::Background
-    };
-    let pass = shared
-        .gate
-        .pass(&recorder.slots, &target.quota.lane, urgency)
-        .await;
-    let handshake = RtspSession::open(&target.camera, address, recorder.group.clone());
-    // The library's parser of SDP dies on some lines: that is this camera's failure, and no more.
-    let handshake = AssertUnwindSafe(handshake).catch_unwind().map(|outcome| {
-        outcome.unwrap_or_else(|_| Err(Failure::new(Cause::RtspError, "its SDP cannot be read")))
+    let opened = Opened::shake_hands(target.camera.clone(), address, recorder, login, pass);
+    // In a task of its own: a handshake that nobody waits for any more goes on to its end, so that a
+    // password that is refused late is counted all the same.
+    let (outcome, opened_by) = oneshot::channel();
+    let cancelled = shared.tasks.cancelled();
+    shared.tasks.spawn("handshake", async move {
+        tokio::select! {
+            () = cancelled.cancelled() => {}
+            session = opened => {
+                let opened = session.map(|session| Opened { session, running, descriptor });
+                // Nobody may wait: then its drop ends the session.
+                drop(outcome.send(opened));
+            }
+        }
     });
-    let opened = pass.run(timeout(HANDSHAKE_TIME, handshake)).await;
-    let opened = opened.unwrap_or_else(|_| {
-        Err(Failure::new(
-            Cause::Timeout,
-            format!("no handshake in {HANDSHAKE_TIME:?}"),
-        ))
-    });
-    let session = match login {
-        Some(login) => login.settle(opened)?,
-        None => opened?,
-    };
-    Ok(Opened {
-        session,
-        running,
-        descriptor,
-    })
+    match opened_by.await {
+        Ok(opened) => opened,
+        // The gateway stops, and whoever waits here with it.
+        Err(_) => std::future::pending().await,
+    }
 }
 
-fn note_place(entry: &Entry, recorder: &Arc<Recorder>, address: IpAddr) {
+/// Waits in the gate; a try of the background becomes a viewer's when one comes.
+async fn pass(shared: &Shared, entry: &Entry, target: &Target, recorder: &Recorder) -> Pass {
+    let mut leases = entry.leases.subscribe();
+    let ask = |urgency| {
+        shared
+            .gate
+            .pass(&recorder.slots, &target.quota.lane, urgency)
+    };
+    if leases.borrow_and_update().viewers == 0 {
+        tokio::select! {
+            pass = ask(Urgency::Background) => return pass,
+            // The sender lives as long as the entry.
+            _ = leases.wait_for(|leases| leases.viewers > 0) => {}
+        }
+    }
+    ask(Urgency::Viewer).await
+}
+
+impl Opened {
+    async fn shake_hands(
+        camera: Arc<Camera>,
+        address: IpAddr,
+        recorder: Arc<Recorder>,
+        login: Option<Login>,
+        pass: Pass,
+    ) -> Result<RtspSession, Failure> {
+        let handshake = RtspSession::open(&camera, address, recorder.group.clone());
+        // The library's parser of SDP dies on some lines: that is this camera's failure, and no more.
+        let handshake = AssertUnwindSafe(handshake).catch_unwind().map(|outcome| {
+            let unreadable = || Failure::new(Cause::RtspError, "its SDP cannot be read");
+            outcome.unwrap_or_else(|_| Err(unreadable()))
+        });
+        let late = || {
+            Failure::new(
+                Cause::Timeout,
+                format!("no handshake in {HANDSHAKE_TIME:?}"),
+            )
+        };
+        let opened = pass.run(timeout(HANDSHAKE_TIME, handshake)).await;
+        let opened = opened.unwrap_or_else(|_| Err(late()));
+        match login {
+            Some(login) => login.settle(opened),
+            None => opened,
+        }
+    }
+}
+
+fn note_place(entry: &Entry, recorder: &Arc<Recorder>, address: IpAddr, is_shared: bool) {
     {
         let mut inner = entry.inner();
-        inner.places = vec![
-            Place::Recorder(recorder.name.clone()),
-            Place::subnet(address),
-        ];
+        inner.places = vec![Place::subnet(address)];
+        if is_shared {
+            let place = Place::Recorder(recorder.name.clone());
+            inner.places.push(place);
+        }
         inner.recorder = Some(recorder.clone());
         inner.address = Some(address);
     }
@@ -98,36 +138,35 @@ fn note_place(entry: &Entry, recorder: &Arc<Recorder>, address: IpAddr) {
 }
 
 /// A try with a password; ends with its drop.
-struct Login<'a> {
-    shared: &'a Shared,
+struct Login {
+    shared: Arc<Shared>,
     account: Account,
     mark: u16,
 }
 
-impl<'a> Login<'a> {
+impl Login {
     /// Waits for the account's turn; an account that refused its password is not tried before its time,
     /// by whichever camera. `None` for a camera without password.
-    async fn begin(shared: &'a Shared, target: &Target) -> Result<Option<Self>, Failure> {
-        let Some((account, mark)) = target.account() else {
+    async fn begin(
+        shared: &Arc<Shared>,
+        account: Option<(Account, u16)>,
+    ) -> Result<Option<Self>, Failure> {
+        let Some((account, mark)) = account else {
             return Ok(None);
         };
         loop {
-            let ended = shared.login_ended.notified();
-            tokio::pin!(ended);
-            // From here on no end is missed.
-            ended.as_mut().enable();
             let verdict = shared
                 .logins()
                 .begin(&account, mark, Instant::now().into_std());
             match verdict {
                 Verdict::Go => {
                     return Ok(Some(Self {
-                        shared,
+                        shared: shared.clone(),
                         account,
                         mark,
                     }));
                 }
-                Verdict::Wait => ended.await,
+                Verdict::Wait(ended) => ended.notified().await,
                 Verdict::Locked(until) => return Err(Failure::locked(until.into())),
             }
         }
@@ -135,15 +174,25 @@ impl<'a> Login<'a> {
 
     /// Notes what the camera said of the password.
     fn settle(self, opened: Result<RtspSession, Failure>) -> Result<RtspSession, Failure> {
-        let (shared, now) = (self.shared, Instant::now().into_std());
+        let (shared, now) = (&self.shared, Instant::now().into_std());
         match opened {
             Ok(session) => {
-                if shared.logins().handle_accepted(&self.account) {
+                if shared.logins().handle_accepted(&self.account, self.mark) {
                     shared.refusals_changed();
                 }
                 Ok(session)
             }
-            Err(failure) if failure.cause == Cause::AuthFailed => {
+            // A camera may keep the answer to a wrong password back for longer than we wait.
+            Err(failure)
+                if failure.cause == Cause::Timeout && shared.logins().is_refused(&self.account) =>
+            {
+                shared
+                    .logins()
+                    .handle_refused(&self.account, self.mark, now);
+                shared.refusals_changed();
+                Err(failure)
+            }
+            Err(failure) if failure.is_wrong_password => {
                 let locked_until = shared
                     .logins()
                     .handle_refused(&self.account, self.mark, now);
@@ -162,10 +211,9 @@ impl<'a> Login<'a> {
     }
 }
 
-impl Drop for Login<'_> {
+impl Drop for Login {
     fn drop(&mut self) {
         self.shared.logins().end(&self.account);
-        self.shared.login_ended.notify_waiters();
     }
 }
 

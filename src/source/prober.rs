@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
 use super::schedule::Schedule;
@@ -16,6 +16,8 @@ struct Department {
     schedule: Schedule,
     /// Probes that may run or wait in the gate at once.
     room: Arc<Semaphore>,
+    /// Those of each recorder: one that does not answer must not take all the room.
+    of_recorder: HashMap<String, Arc<Semaphore>>,
 }
 
 /// Runs until the gateway stops.
@@ -53,6 +55,7 @@ fn follow(departments: &mut HashMap<String, Department>, catalog: &Catalog) {
             .or_insert_with(|| Department {
                 schedule: Schedule::new(interval, rate),
                 room: Arc::new(Semaphore::new(PROBES_MAX)),
+                of_recorder: HashMap::new(),
             });
         known.schedule.set(interval, rate);
         let cameras: Vec<_> = catalog
@@ -85,6 +88,11 @@ fn probe_all(sources: &Sources, departments: &mut HashMap<String, Department>) -
                 department.schedule.skip(now);
                 continue;
             };
+            let Some(recorder_room) = department.room_at(&camera) else {
+                department.schedule.put_off(id, now + PUT_OFF);
+                department.schedule.skip(now);
+                continue;
+            };
             let probing = sources.clone();
             sources.0.tasks.spawn("probe", async move {
                 let cancelled = probing.0.tasks.cancelled();
@@ -93,7 +101,7 @@ fn probe_all(sources: &Sources, departments: &mut HashMap<String, Department>) -
                     // What came of it is in the camera's status.
                     _ = probing.probe(&camera) => {}
                 }
-                drop(room);
+                drop((room, recorder_room));
                 probing.0.prober.notify_one();
             });
         }
@@ -101,6 +109,22 @@ fn probe_all(sources: &Sources, departments: &mut HashMap<String, Department>) -
     }
     sources.0.metrics.probe_lag.set(lag.as_secs_f64());
     next.into()
+}
+
+impl Department {
+    /// Room for one more probe at the camera's recorder.
+    fn room_at(&mut self, camera: &Camera) -> Option<OwnedSemaphorePermit> {
+        if self.of_recorder.len() >= RECORDERS_MAX {
+            self.of_recorder
+                .retain(|_, room| room.available_permits() < PER_RECORDER_MAX);
+        }
+        let location = &camera.record.location;
+        let place = || format!("{}:{}", location.host, location.port);
+        let recorder = camera.record.nvr.clone().unwrap_or_else(place);
+        let room = self.of_recorder.entry(recorder);
+        let room = room.or_insert_with(|| Arc::new(Semaphore::new(PER_RECORDER_MAX)));
+        room.clone().try_acquire_owned().ok()
+    }
 }
 
 /// The camera, where nobody pulls it anyway.
@@ -112,4 +136,8 @@ fn idle(sources: &Sources, id: CameraId) -> Option<Arc<Camera>> {
 }
 
 const PROBES_MAX: usize = 64;
+const PER_RECORDER_MAX: usize = 4;
+const RECORDERS_MAX: usize = 1000;
+/// A camera whose recorder is busy is looked at again after so long.
+const PUT_OFF: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_secs(5);

@@ -23,7 +23,7 @@ use crate::proto::rtp::RawFrame;
 pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
     let span = info_span!("camera", id = %entry.id);
     let cancelled = shared.tasks.cancelled();
-    let _ended = Ended(entry.clone());
+    let mut ended = Ended(Some(entry.clone()));
     let pull = Pull {
         shared: &shared,
         entry: &entry,
@@ -42,7 +42,8 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
     async {
         tokio::select! {
             () = cancelled.cancelled() => pull.release().await,
-            () = until_unwanted => {}
+            // It has said so itself, and another may run already.
+            () = until_unwanted => ended.0 = None,
         }
     }
     .instrument(span)
@@ -50,16 +51,18 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
 }
 
 /// A task that is dropped has ended too.
-struct Ended(Arc<Entry>);
+struct Ended(Option<Arc<Entry>>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.end();
+        if let Some(entry) = &self.0 {
+            entry.end();
+        }
     }
 }
 
 struct Pull<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     entry: &'a Entry,
 }
 
@@ -78,15 +81,15 @@ impl Pull<'_> {
                 continue;
             };
             let _counted = Counted::new(self.shared, &target.department.id);
-            let linger = self.shared.settings.linger();
             let failure = tokio::select! {
                 failure = self.session(&target, &mut last_media) => failure,
-                () = unwanted(self.entry, linger) => {
+                () = unwanted(self.entry, self.shared) => {
                     self.release().await;
                     if self.entry.try_end() {
                         debug!("nobody looks: released");
                         return;
                     }
+                    self.leave_live();
                     continue;
                 }
                 () = changed(&mut targets, &target, self.entry) => {
@@ -95,9 +98,12 @@ impl Pull<'_> {
                     continue;
                 }
             };
+            let until = self.note(&failure, &target);
             // A camera with one slot refuses us while it believes that we are there.
             self.tear_down().await;
-            if !self.wait(failure, &target, &mut targets).await && self.entry.try_end() {
+            let goes_on = self.wait(until, failure.cause, &target, &mut targets).await;
+            if !goes_on && self.entry.try_end() {
+                self.leave_to_prober();
                 return;
             }
         }
@@ -145,8 +151,20 @@ impl Pull<'_> {
                         if flow.keys > 0 {
                             present.get_or_insert_with(|| Present::new(self.shared, self.entry));
                         }
+                        // The interval of key frames is known now, and it is short.
+                        if keys > 0 && flow.silent_at() < silence.deadline() {
+                            silence.as_mut().reset(flow.silent_at());
+                        }
                     }
-                    Err(failure) => return Failure { had_media: flow.keys > 0, ..failure },
+                    Err(failure) => {
+                        // At once only for a camera that was well for a while: else it would storm.
+                        let was_well = flow.keys > 0 && flow.started.elapsed() >= WELL_FOR;
+                        return Failure {
+                            had_media: flow.keys > 0,
+                            is_ssrc_change: failure.is_ssrc_change && was_well,
+                            ..failure
+                        };
+                    }
                 },
                 () = &mut silence => match flow.silent_at() {
                     at if at <= Instant::now() => return silent(&flow),
@@ -178,6 +196,7 @@ impl Pull<'_> {
             self.handle_key_frame(now, flow, target);
         } else if now > flow.last_key + self.shared.settings.key_frame_within() {
             self.set_state(StateCause::degraded(flow.why_no_key_frame()));
+            self.give_verdict(flow);
         }
     }
 
@@ -209,45 +228,53 @@ impl Pull<'_> {
             changed
         });
         self.set_state(StateCause::ONLINE);
+        self.give_verdict(flow);
     }
 
-    /// Notes a failure and waits before the next try; `false` when nobody wants the camera any more.
-    async fn wait(
-        &self,
-        failure: Failure,
-        target: &Target,
-        targets: &mut watch::Receiver<Option<Arc<Target>>>,
-    ) -> bool {
+    /// A session has one verdict of its own, whether that is new or not.
+    fn give_verdict(&self, flow: &mut Flow) {
+        if !std::mem::replace(&mut flow.has_verdict, true) {
+            self.entry.status.send_modify(|status| status.verdicts += 1);
+        }
+    }
+
+    /// Enters the state that a failure means; returns when to try again.
+    fn note(&self, failure: &Failure, target: &Target) -> Instant {
         let now = Instant::now();
-        let until = self.judge(&failure, target, now);
-        let wait = until - now;
-        let cause = failure.cause;
-        warn!(
-            cause = cause.name(),
-            detail = failure.detail,
-            ?wait,
-            "stream is down"
-        );
+        let until = self.judge(failure, target, now);
+        let (wait, cause, detail) = (until - now, failure.cause, failure.detail.clone());
+        warn!(cause = cause.name(), detail, ?wait, "stream is down");
         if self.is_probe() && failure.is_ours() {
             // Our own limits say nothing about a camera that nobody looks at.
             self.restore();
             self.entry.status.send_modify(|status| status.verdicts += 1);
         } else if failure.had_media {
             // Off line only when the next try fails too.
-            self.note_failure(cause, failure.detail);
+            self.note_failure(cause, detail);
             self.set_state(StateCause::degraded(Cause::Stalled));
         } else {
-            self.fail(failure.state(), failure.detail);
+            self.fail(failure.state(), detail);
         }
         let next_try = wall_clock() + wait;
         self.entry.status.send_if_modified(|status| {
             status.next_try = Some(next_try);
             false
         });
+        until
+    }
+
+    /// Waits before the next try; `false` when nobody wants the camera any more.
+    async fn wait(
+        &self,
+        until: Instant,
+        cause: Cause,
+        target: &Target,
+        targets: &mut watch::Receiver<Option<Arc<Target>>>,
+    ) -> bool {
         let may_hurry = !matches!(cause, Cause::AuthLocked | Cause::AuthFailed);
         tokio::select! {
             () = sleep_until(until) => true,
-            () = unwanted(self.entry, self.shared.settings.linger()) => false,
+            () = unwanted(self.entry, self.shared) => false,
             () = changed(targets, target, self.entry) => {
                 self.start_anew().await;
                 true
@@ -275,7 +302,7 @@ impl Pull<'_> {
         match failure.locked_until {
             Some(until) => until.max(now),
             // A camera that wants a password and has none is asked as seldom as one that refuses it.
-            None if failure.cause == Cause::AuthFailed && target.account().is_none() => {
+            None if failure.cause == Cause::AuthFailed && target.camera.record.login.is_none() => {
                 now + NO_LOGIN_WAIT
             }
             None => now + wait,
@@ -284,10 +311,31 @@ impl Pull<'_> {
 
     /// What was learned of the camera before is no reason to wait now.
     async fn start_anew(&self) {
+        self.leave_live();
         self.tear_down().await;
         let mut inner = self.entry.inner();
         inner.backoff = super::Backoff::default();
         inner.failed_at = None;
+    }
+
+    /// A session ended for a reason of ours: what is to come is not known yet.
+    fn leave_live(&self) {
+        let state = self.entry.status.borrow().state.state();
+        if matches!(state, State::Online | State::Degraded) {
+            self.set_state(StateCause::CONNECTING);
+        }
+    }
+
+    /// The task ends before the try that would have decided: a probe decides.
+    fn leave_to_prober(&self) {
+        self.entry.status.send_if_modified(|status| {
+            status.next_try = None;
+            false
+        });
+        if self.entry.status.borrow().state.state() == State::Degraded {
+            self.shared.hurry([self.entry.id].into());
+            self.shared.prober.notify_one();
+        }
     }
 
     /// Whether nobody looks, and the camera is only to be seen once.
@@ -323,11 +371,9 @@ impl Pull<'_> {
 
     fn set_state(&self, state: StateCause) {
         self.change(state, |status| {
-            let is_verdict = matches!(state.state(), State::Online | State::Degraded);
             if state.state() == State::Online {
                 status.verified = Some(true);
             }
-            status.verdicts += u64::from(is_verdict);
         });
     }
 
@@ -357,7 +403,8 @@ impl Pull<'_> {
     fn change(&self, state: StateCause, also: impl FnOnce(&mut Status)) {
         let at = wall_clock();
         let is_new = self.entry.status.send_if_modified(|status| {
-            let is_new = status.state != state;
+            // Whatever its task still finds, a camera that is out of service is so.
+            let is_new = status.state != state && status.state.state() != State::Disabled;
             if is_new {
                 status.state = state;
                 status.since = at;
@@ -449,7 +496,7 @@ fn silent(flow: &Flow) -> Failure {
 }
 
 /// Resolves once nobody wanted the camera: after the last viewer for `linger`, after a probe at once.
-async fn unwanted(entry: &Entry, linger: Duration) {
+async fn unwanted(entry: &Entry, shared: &Shared) {
     let mut leases = entry.leases.subscribe();
     let mut had_viewers = false;
     loop {
@@ -459,7 +506,11 @@ async fn unwanted(entry: &Entry, linger: Duration) {
                 std::future::pending::<()>().await;
             }
         }
-        let linger = if had_viewers { linger } else { Duration::ZERO };
+        let linger = if had_viewers {
+            shared.settings.linger()
+        } else {
+            Duration::ZERO
+        };
         tokio::select! {
             () = sleep(linger) => return,
             _ = leases.changed() => {}
@@ -485,6 +536,7 @@ async fn changed(
     }
 }
 
+const WELL_FOR: Duration = Duration::from_secs(10);
 const TEARDOWN_TIME: Duration = Duration::from_secs(5);
 /// A camera that failed is not tried again sooner, however many want it.
 const TRY_PAUSE: Duration = Duration::from_secs(1);

@@ -6,16 +6,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};
 
 use retina::client::SessionGroup;
-use tokio::sync::Semaphore;
 
-use super::gate::recorder_slots;
+use super::gate::Slots;
 use crate::catalog::Record;
 
 /// A recorder, or the address and port of a camera that has none.
 pub(super) struct Recorder {
     pub(super) name: String,
     pub(super) group: Arc<SessionGroup>,
-    pub(super) slots: Arc<Semaphore>,
+    pub(super) slots: Slots,
 }
 
 impl fmt::Debug for Recorder {
@@ -54,7 +53,7 @@ impl Recorders {
         let recorder = Arc::new(Recorder {
             name: name.clone(),
             group: Arc::new(SessionGroup::default()),
-            slots: recorder_slots(),
+            slots: Slots::default(),
         });
         self.0.insert(name, Arc::downgrade(&recorder));
         recorder

@@ -3,23 +3,24 @@
 //! A camera is an untrusted server: the address that was checked is the one that is connected to, and
 //! it is never one of the gateway itself or of a platform's signalling.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::catalog::{Department, Location};
 use crate::ledger::Cause;
+use crate::task::blocking;
 
 /// Looks names up, so many at once: a slow name server must not take all threads that block.
 #[derive(Debug)]
-pub(super) struct Resolver(Semaphore);
+pub(super) struct Resolver(Arc<Semaphore>);
 
 impl Default for Resolver {
     fn default() -> Self {
-        Self(Semaphore::new(LOOKUPS_MAX))
+        Self(Arc::new(Semaphore::new(LOOKUPS_MAX)))
     }
 }
 
@@ -50,15 +51,19 @@ impl Resolver {
 
     async fn look_up(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, Cause> {
         let look_up = async {
-            // Never closed.
-            let _permit = self.0.acquire().await;
-            let found = lookup_host((host, port)).await.ok()?;
-            Some(
-                found
+            let permit = self.0.clone().acquire_owned().await.ok()?;
+            let host = host.to_owned();
+            // The thread blocks for as long as the resolver likes, and holds its permit till then.
+            blocking(move || {
+                let found = (host.as_str(), port).to_socket_addrs().ok()?;
+                let found = found
                     .take(ADDRESSES_MAX)
                     .map(|address| address.ip())
-                    .collect(),
-            )
+                    .collect();
+                drop(permit);
+                Some(found)
+            })
+            .await
         };
         let found = timeout(LOOKUP_TIME, look_up).await.ok().flatten();
         found

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use retina::client::{
     Credentials, InitialSequenceNumberPolicy, InitialTimestampPolicy, PacketItem, PlayOptions,
     Playing, Session, SessionGroup, SessionIdPolicy, SessionOptions, SetupOptions, TeardownPolicy,
-    Transport,
+    Tool, Transport,
 };
 use retina::rtp::ReceivedPacket;
 use tokio::time::{Instant, timeout};
@@ -60,7 +60,7 @@ pub(super) enum Received {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Failure {
     pub(super) cause: Cause,
-    /// For the log; never holds a secret: the library prints neither URL nor credentials in it.
+    /// For the log and for `why`: a sentence of ours, nothing that the camera sent.
     pub(super) detail: String,
     /// The library ends a session whose SSRC changes; such a camera is well.
     pub(super) is_ssrc_change: bool,
@@ -70,6 +70,8 @@ pub(super) struct Failure {
     pub(super) locked_until: Option<Instant>,
     /// The camera itself said no, in this try.
     pub(super) is_refusal: bool,
+    /// A password was sent, and refused.
+    pub(super) is_wrong_password: bool,
 }
 
 impl Failure {
@@ -81,6 +83,7 @@ impl Failure {
             had_media: false,
             locked_until: None,
             is_refusal: false,
+            is_wrong_password: false,
         }
     }
 
@@ -115,25 +118,49 @@ impl Failure {
         }
     }
 
-    fn of(error: &retina::Error) -> Self {
+    /// What an error of the library means at that step. Its own text is not kept: it repeats what the
+    /// camera sent, and the URL with its secrets.
+    fn of(step: &str, error: &retina::Error) -> Self {
         let text = error.to_string();
-        let first_line = text.lines().next().unwrap_or_default().to_owned();
-        let cause = match error.status_code() {
-            Some(401 | 403) => Cause::AuthFailed,
-            Some(404 | 410) => Cause::NotFound,
-            Some(300..=399) => Cause::RedirectRefused,
-            Some(453 | 503) => Cause::SourceLimit,
-            Some(_) => Cause::RtspError,
-            None if text.contains("refused") => Cause::Refused,
-            None if text.starts_with("Unable to connect") => Cause::Timeout,
-            None => Cause::RtspError,
-        };
-        // A camera that restarts its encoder changes its SSRC; the library ends the session there.
-        let is_ssrc_change = first_line.to_ascii_lowercase().contains("ssrc");
-        Self {
-            is_ssrc_change,
-            ..Self::new(cause, first_line)
+        if let Some(status) = error.status_code() {
+            return Self {
+                is_wrong_password: status == 401 && text.contains("after trying"),
+                ..Self::new(cause_of_status(status), format!("{status} to {step}"))
+            };
         }
+        let (cause, detail) = if text.starts_with("Unable to connect") {
+            if text.contains("refused") {
+                (Cause::Refused, "it refuses the connection".to_owned())
+            } else if text.contains("reset") {
+                (Cause::RtspError, "it resets the connection".to_owned())
+            } else {
+                (Cause::Timeout, "it cannot be reached".to_owned())
+            }
+        } else if text.contains("parseable streams") {
+            let detail = "its SDP names no stream that can be read";
+            (Cause::CodecUnsupported, detail.to_owned())
+        } else if text.starts_with("Error reading") {
+            let detail = format!("the connection broke, or it sent what is no RTSP ({step})");
+            (Cause::RtspError, detail)
+        } else {
+            let detail = format!("it does not keep to the protocol ({step})");
+            (Cause::RtspError, detail)
+        };
+        Self {
+            // A camera that restarts its encoder changes its SSRC; the library ends the session there.
+            is_ssrc_change: text.starts_with("wrong ssrc"),
+            ..Self::new(cause, detail)
+        }
+    }
+}
+
+fn cause_of_status(status: u16) -> Cause {
+    match status {
+        401 | 403 => Cause::AuthFailed,
+        404 | 410 => Cause::NotFound,
+        300..=399 => Cause::RedirectRefused,
+        453 | 503 => Cause::SourceLimit,
+        _ => Cause::RtspError,
     }
 }
 
@@ -157,10 +184,12 @@ impl RtspSession {
         let options = SessionOptions::default()
             .creds(login)
             .session_group(group)
-            .teardown(TeardownPolicy::Always)
+            // One TEARDOWN on the same connection: other ones would go where the camera says.
+            .teardown(TeardownPolicy::Auto)
             .session_id(SessionIdPolicy::UseFirst)
             .user_agent("huiju".to_owned());
         let mut session = step("DESCRIBE", Session::describe(url, options)).await?;
+        check_controls(&session, address)?;
         let tracks = choose_tracks(&session)?;
         for number in
             (0..tracks.len()).filter(|number| tracks.get(*number).is_some_and(Option::is_some))
@@ -189,7 +218,7 @@ impl RtspSession {
         match self.session.next().await {
             Some(Ok(PacketItem::Rtp(packet))) => Ok(self.take(&packet, sink)),
             Some(Ok(_)) => Ok(Received::Control),
-            Some(Err(error)) => Err(Failure::of(&error)),
+            Some(Err(error)) => Err(Failure::of("PLAY", &error)),
             None => Err(Failure::new(
                 Cause::RtspError,
                 "the camera ended the session",
@@ -225,6 +254,30 @@ impl RtspSession {
             outcome,
         }
     }
+}
+
+/// For some versions of live555 the library repeats TEARDOWN on connections of its own, to where the
+/// camera says that its streams are: that must be the address that was checked.
+fn check_controls(
+    session: &Session<retina::client::Described>,
+    address: IpAddr,
+) -> Result<(), Failure> {
+    let is_repeated = session.tool().is_some_and(Tool::has_live555_tcp_bug);
+    let is_absolute = String::from_utf8_lossy(session.sdp()).contains("a=control:rtsp");
+    let host = match address {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("[{v6}]"),
+    };
+    let mut controls = session
+        .streams()
+        .iter()
+        .filter_map(|stream| stream.control());
+    let is_elsewhere = controls.any(|url| url.host_str() != Some(host.as_str()));
+    if is_repeated && (is_absolute || is_elsewhere) {
+        let detail = "its streams are at another address than it";
+        return Err(Failure::new(Cause::RedirectRefused, detail));
+    }
+    Ok(())
 }
 
 /// Takes the first video and the first audio track that can be passed on.
@@ -284,7 +337,7 @@ async fn step<T>(
 ) -> Result<T, Failure> {
     match timeout(STEP_TIME, future).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Failure::of(&error)),
+        Ok(Err(error)) => Err(Failure::of(name, &error)),
         Err(_) => Err(Failure::new(
             Cause::Timeout,
             format!("no answer to {name} in {STEP_TIME:?}"),

@@ -58,6 +58,13 @@ impl Schedule {
         }
     }
 
+    /// Probes a camera at that time.
+    pub(super) fn put_off(&mut self, id: CameraId, due: Instant) {
+        if self.by_camera.contains_key(&id) {
+            self.put(id, due);
+        }
+    }
+
     /// The camera to probe now; it is due again after a period.
     pub(super) fn poll(&mut self, now: Instant) -> Option<CameraId> {
         if self.pace.ready_at(now) > now {

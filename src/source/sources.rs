@@ -74,8 +74,6 @@ pub(super) struct Shared {
     quotas: Mutex<HashMap<String, Arc<Quota>>>,
     recorders: Mutex<Recorders>,
     logins: Mutex<Logins>,
-    /// A try with a password has ended.
-    pub(super) login_ended: Notify,
     /// Counts changes of what was refused.
     refusals: watch::Sender<u64>,
     places: Mutex<Places>,
@@ -123,7 +121,6 @@ impl Sources {
             quotas: Mutex::default(),
             recorders: Mutex::default(),
             logins: Mutex::new(Logins::new(refusals, clocks())),
-            login_ended: Notify::new(),
             refusals: watch::Sender::new(0),
             places: Mutex::default(),
             hurried: Mutex::default(),
@@ -211,18 +208,33 @@ impl Sources {
         self.0.changes.subscribe()
     }
 
-    /// All cameras that were tried, with their states: for whoever missed changes.
+    /// All cameras with their states: for whoever missed changes.
     pub fn states(&self) -> Vec<Change> {
-        let entries = self.0.entries();
-        let change = |entry: &Arc<Entry>| {
-            let status = entry.status.borrow();
-            Change {
-                camera: entry.id,
-                state: status.state,
-                at: status.since,
-            }
+        let catalog = self.0.catalog.borrow().clone();
+        let now = wall_clock();
+        let change = |camera: &Arc<Camera>| Change {
+            camera: camera.id,
+            state: self.state(camera),
+            at: self.status(camera.id).map_or(now, |status| status.since),
         };
-        entries.values().map(change).collect()
+        catalog.cameras().iter().map(change).collect()
+    }
+
+    /// Whether the camera's account is left alone now, because it refused its password too often.
+    pub fn is_locked(&self, camera: &Camera) -> bool {
+        let entry = self.0.entries().get(&camera.id).cloned();
+        let Some(entry) = entry else {
+            return false;
+        };
+        let address = entry.inner().address;
+        let target = entry.target.borrow().clone();
+        let account = target
+            .zip(address)
+            .and_then(|(target, address)| target.account(address));
+        account.is_some_and(|(account, mark)| {
+            let now = Instant::now().into_std();
+            self.0.logins().locked_until(&account, mark, now).is_some()
+        })
     }
 
     /// Tells whenever what cameras refused has changed.
@@ -249,16 +261,12 @@ impl Sources {
                 maintained.remove(&id);
             }
         }
-        self.follow();
+        // A camera that was never tried has a state from now on.
         let catalog = self.0.catalog.borrow().clone();
         if let Some(camera) = catalog.by_id(id) {
-            let state = self.state(camera);
-            self.0.tell(Change {
-                camera: id,
-                state,
-                at: wall_clock(),
-            });
+            self.0.entry(camera);
         }
+        self.follow();
     }
 
     /// Changes what holds for all cameras.
@@ -280,16 +288,23 @@ impl Sources {
             let camera = catalog.by_id(entry.id);
             let target = camera.and_then(|camera| self.0.target(camera));
             let is_gone = camera.is_none();
+            self.0.follow_service(&entry, camera);
             let old = entry.target.send_replace(target.clone());
-            if let (Some(old), Some(new)) = (old, target)
-                && !old.serves(&new, entry.inner().address)
-            {
+            let address = entry.inner().address;
+            let is_same = |new: &Target| old.is_some_and(|old| old.serves(new, address));
+            if target.is_some_and(|new| !is_same(&new)) {
                 // Nobody may look at it now: what is new is tried all the same.
                 self.0.hurry([entry.id].into());
             }
             // Whoever waits for the number of leases looks again at who wants the camera.
             entry.leases.send_modify(|_| {});
             if is_gone {
+                let (camera, at) = (entry.id, wall_clock());
+                self.0.tell(Change {
+                    camera,
+                    state: StateCause::UNKNOWN,
+                    at,
+                });
                 self.0.entries().remove(&entry.id);
             }
         }
@@ -385,19 +400,48 @@ impl Shared {
     }
 
     /// Has idle cameras probed before their time.
-    fn hurry(&self, mut cameras: BTreeSet<CameraId>) {
+    pub(super) fn hurry(&self, mut cameras: BTreeSet<CameraId>) {
         let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
         hurried.append(&mut cameras);
     }
 
     fn entry(&self, camera: &Arc<Camera>) -> Arc<Entry> {
-        let target = self.target(camera);
+        let (target, out) = (self.target(camera), self.out_of_service(camera));
         let mut entries = self.entries();
         let entry = entries.entry(camera.id).or_insert_with(|| {
-            let status = Status::new(StateCause::UNKNOWN, wall_clock());
+            let state = out.unwrap_or(StateCause::UNKNOWN);
+            let status = Status::new(state, wall_clock());
             Arc::new(Entry::new(camera.id, target, status))
         });
         entry.clone()
+    }
+
+    /// Out of service and back into it: what was known before says nothing any more.
+    fn follow_service(&self, entry: &Entry, camera: Option<&Arc<Camera>>) {
+        let out = camera.and_then(|camera| self.out_of_service(camera));
+        let at = wall_clock();
+        let mut entered = None;
+        entry.status.send_if_modified(|status| {
+            let was_out = status.state.state() == State::Disabled;
+            let state = match out {
+                Some(state) => state,
+                None if was_out => StateCause::UNKNOWN,
+                None => return false,
+            };
+            if status.state == state {
+                return false;
+            }
+            *status = Status::new(state, at);
+            entered = Some(state);
+            true
+        });
+        if let Some(state) = entered {
+            self.tell(Change {
+                camera: entry.id,
+                state,
+                at,
+            });
+        }
     }
 
     /// What is to be pulled; `None` for a camera that is out of service.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use rusqlite::{Connection, Row};
 
-pub use states::{Interval, RefusedLogin};
+pub use states::{Interval, RefusedLogin, refused_logins_of};
 
 /// The open store.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Store {
         let file = options.open(folder.join("lock")).map_err(of_folder)?;
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)
             .map_err(|_| Error::Locked(folder.to_owned()))?;
-        let connection = Connection::open(folder.join("huiju.db"))?;
+        let connection = Connection::open(folder.join(FILE))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         let store = Self {
@@ -112,6 +112,7 @@ where
     })
 }
 
+const FILE: &str = "huiju.db";
 /// The schema's version is the number of steps that made it.
 const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 
@@ -139,7 +140,7 @@ const STATES: &str = "
     CREATE TABLE life (id INTEGER PRIMARY KEY CHECK (id = 0), at INTEGER NOT NULL) STRICT;
     CREATE TABLE refused_logins (
         host TEXT NOT NULL, port INTEGER NOT NULL, user TEXT NOT NULL, times INTEGER NOT NULL,
-        locked_until INTEGER, mark INTEGER NOT NULL, PRIMARY KEY (host, port, user)
+        locked_until INTEGER, marks TEXT NOT NULL, PRIMARY KEY (host, port, user)
     ) STRICT;
     CREATE TABLE maintained (camera TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT;
 ";
@@ -245,7 +246,7 @@ mod tests {
             user: "admin".into(),
             times: 3,
             locked_until: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(900)),
-            mark: 65_535,
+            marks: [7, 65_535].into(),
         };
         store
             .keep_refused_logins(std::slice::from_ref(&login))

@@ -1,9 +1,10 @@
 //! What was: intervals of states, passwords that were refused, maintenance.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, OpenFlags, Row, params};
 
 use super::{Error, Store, text};
 use crate::catalog::CameraId;
@@ -33,8 +34,43 @@ pub struct RefusedLogin {
     pub times: u32,
     /// Until when it must not be tried.
     pub locked_until: Option<SystemTime>,
-    /// Tells whether the password was changed.
-    pub mark: u16,
+    /// Tell the passwords that were refused from others.
+    pub marks: BTreeSet<u16>,
+}
+
+/// The refused passwords that a daemon with that folder knows; none where there is no store. The folder
+/// may be in use.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub fn refused_logins_of(folder: &Path) -> Result<Vec<RefusedLogin>, Error> {
+    let file = folder.join(super::FILE);
+    if !file.exists() {
+        return Ok(Vec::new());
+    }
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? < 2 {
+        return Ok(Vec::new());
+    }
+    read_refused_logins(&connection)
+}
+
+fn read_refused_logins(connection: &Connection) -> Result<Vec<RefusedLogin>, Error> {
+    let mut select = connection.prepare_cached(
+        "SELECT host, port, user, times, locked_until, marks FROM refused_logins",
+    )?;
+    let rows = select.query_map([], |row| {
+        Ok(RefusedLogin {
+            host: row.get(0)?,
+            port: row.get(1)?,
+            user: row.get(2)?,
+            times: row.get(3)?,
+            locked_until: row.get::<_, Option<i64>>(4)?.map(time),
+            marks: marks(&row.get::<_, String>(5)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 impl Store {
@@ -119,20 +155,7 @@ impl Store {
     ///
     /// The store cannot be read.
     pub fn refused_logins(&self) -> Result<Vec<RefusedLogin>, Error> {
-        let mut select = self.connection.prepare_cached(
-            "SELECT host, port, user, times, locked_until, mark FROM refused_logins",
-        )?;
-        let rows = select.query_map([], |row| {
-            Ok(RefusedLogin {
-                host: row.get(0)?,
-                port: row.get(1)?,
-                user: row.get(2)?,
-                times: row.get(3)?,
-                locked_until: row.get::<_, Option<i64>>(4)?.map(time),
-                mark: row.get(5)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        read_refused_logins(&self.connection)
     }
 
     /// Keeps these refused passwords, and only these.
@@ -146,8 +169,8 @@ impl Store {
         for login in logins {
             let locked_until = login.locked_until.map(millis);
             transaction.execute(
-                "INSERT INTO refused_logins (host, port, user, times, locked_until, mark) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![login.host, login.port, login.user, login.times, locked_until, login.mark],
+                "INSERT INTO refused_logins (host, port, user, times, locked_until, marks) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![login.host, login.port, login.user, login.times, locked_until, written(&login.marks)],
             )?;
         }
         Ok(transaction.commit()?)
@@ -191,6 +214,21 @@ impl Store {
         self.connection.execute(sql, values)?;
         Ok(())
     }
+}
+
+/// Marks as they are stored: decimal, with blanks between them.
+fn written(marks: &BTreeSet<u16>) -> String {
+    marks
+        .iter()
+        .map(u16::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn marks(text: &str) -> BTreeSet<u16> {
+    text.split(' ')
+        .filter_map(|mark| mark.parse().ok())
+        .collect()
 }
 
 fn interval(row: &Row<'_>) -> rusqlite::Result<Interval> {

@@ -65,7 +65,6 @@ async fn a_hundred_kills_at_any_moment_change_no_id_no_code_and_no_state() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_set_by_an_hour_disturbs_no_session() {
-    let video = clip(ClipKind::H264Small).await;
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     let clock = folder.join(format!("clock-of-{}", std::process::id()));
     std::fs::write(&clock, "+0\n").unwrap();
@@ -74,16 +73,7 @@ async fn a_clock_that_is_set_by_an_hour_disturbs_no_session() {
         std::path::Path::new(library).exists(),
         "faketime is not installed"
     );
-    let soon = json!({"keepalive": {"interval": "5s"}, "register": {"expires": "60s"}});
-    let world = World::new("clock")
-        .camera("东门", CameraSettings::new(&video))
-        .platform_with("district", |_| {}, soon)
-        .environment("LD_PRELOAD", library)
-        .environment("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap())
-        .environment("FAKETIME_NO_CACHE", "1")
-        .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-        .start()
-        .await;
+    let world = with_clock(&clock, library).await;
     let channel = world.channel("district", "东门").await;
     let options = Options {
         keep: Keep::Hash,
@@ -137,6 +127,21 @@ async fn a_clock_that_is_set_by_an_hour_disturbs_no_session() {
         !log.contains("stream is down") && !log.contains("platform lost"),
         "{log}"
     );
+}
+
+/// A world whose gateway has the clock that stands in a file; monotonic time goes on as it is.
+async fn with_clock(clock: &std::path::Path, library: &str) -> World {
+    let video = clip(ClipKind::H264Small).await;
+    let soon = json!({"keepalive": {"interval": "5s"}, "register": {"expires": "60s"}});
+    World::new("clock")
+        .camera("东门", CameraSettings::new(&video))
+        .platform_with("district", |_| {}, soon)
+        .environment("LD_PRELOAD", library)
+        .environment("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap())
+        .environment("FAKETIME_NO_CACHE", "1")
+        .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .start()
+        .await
 }
 
 /// Ids, codes, states and causes by name, once all cameras have a verdict.

@@ -6,8 +6,10 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod alerts;
 mod commands;
 mod configuration;
+mod documentation;
 mod endurance;
 mod first_light;
 mod invites;
@@ -22,6 +24,7 @@ mod raw;
 mod readers;
 mod refusals;
 mod restart;
+mod service;
 mod shipped_config;
 mod states;
 mod world;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::catalog::NodeId;
+use crate::catalog::{NodeId, kind};
 
 /// What a notice says of a node.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,7 +67,7 @@ impl Notices {
             self.told.insert(id.clone(), mark);
         }
         let mut gone: Vec<_> = gone.into_keys().collect();
-        gone.sort();
+        gone.sort_by_key(|id| (depth(id), id.clone()));
         for id in gone {
             self.shown.remove(&id);
             self.put(&id, Notice::Delete);
@@ -143,12 +143,20 @@ impl Notices {
         taken
     }
 
-    /// Puts back what could not be told, at the front.
+    /// Puts back what could not be told, at the front, together with what happened meanwhile.
     pub fn put_back(&mut self, notices: Vec<(NodeId, Notice)>) {
         for (id, notice) in notices.into_iter().rev() {
-            if !self.pending.contains_key(&id) {
+            let since = self.pending.remove(&id);
+            if since.is_some() {
+                self.queue.retain(|other| *other != id);
+            }
+            let merged = match since {
+                None => Some(notice),
+                Some(since) => merge(notice, since),
+            };
+            if let Some(merged) = merged {
                 self.queue.push_front(id.clone());
-                self.pending.insert(id, notice);
+                self.pending.insert(id, merged);
             }
         }
     }
@@ -163,24 +171,18 @@ impl Notices {
         self.pending.is_empty()
     }
 
-    /// How many were dropped because too many waited.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
+    /// How many were dropped since the last call, because too many waited.
+    pub fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
     }
 
     fn put(&mut self, id: &NodeId, new: Notice) {
         if !self.is_collecting {
             return;
         }
-        let merged = match (self.pending.get(id), new) {
-            (None, new) => Some(new),
-            // It was never told that there is one.
-            (Some(Notice::Add), Notice::Delete) => None,
-            (Some(Notice::Add), _) => Some(Notice::Add),
-            (Some(_), Notice::Delete) => Some(Notice::Delete),
-            (Some(Notice::Delete), Notice::Add) => Some(Notice::Update),
-            (Some(Notice::Update), Notice::Status) => Some(Notice::Update),
-            (Some(_), new) => Some(new),
+        let merged = match self.pending.get(id) {
+            None => Some(new),
+            Some(waiting) => merge(*waiting, new),
         };
         let Some(merged) = merged else {
             self.pending.remove(id);
@@ -194,6 +196,31 @@ impl Notices {
         if self.pending.insert(id.clone(), merged).is_none() {
             self.queue.push_back(id.clone());
         }
+    }
+}
+
+/// What to tell of a node for which one notice waits and another comes; `None`: nothing.
+fn merge(waiting: Notice, new: Notice) -> Option<Notice> {
+    match (waiting, new) {
+        // It was never told that there is one.
+        (Notice::Add, Notice::Delete) => None,
+        (Notice::Add, _) => Some(Notice::Add),
+        (_, Notice::Delete) => Some(Notice::Delete),
+        (Notice::Delete, Notice::Add) => Some(Notice::Update),
+        (Notice::Update, Notice::Status) => Some(Notice::Update),
+        (_, new) => Some(new),
+    }
+}
+
+/// Where a node that is gone stands among others: cameras before what they hang on.
+fn depth(id: &NodeId) -> (u8, usize) {
+    match id {
+        NodeId::Code(code) => match code.kind() {
+            kind::ORGANISATION => (1, 0),
+            kind::BUSINESS_GROUP | kind::PLATFORM => (2, 0),
+            _ => (0, 0),
+        },
+        NodeId::Region(code) => (3, usize::MAX - code.len()),
     }
 }
 
@@ -279,6 +306,13 @@ mod tests {
         let taken = vec![(a.clone(), Notice::Update)];
         notices.put_back(taken.clone());
         assert_eq!(notices.take(9), taken);
+        notices.put(&a, Notice::Status);
+        notices.put_back(vec![(a.clone(), Notice::Add)]);
+        assert_eq!(
+            notices.take(9),
+            [(a.clone(), Notice::Add)],
+            "what was not told is not lost"
+        );
         notices.collect(false);
         notices.follow([(&b, 1)].into_iter());
         assert!(notices.is_empty(), "nobody is to be told");

@@ -71,6 +71,13 @@ impl Registration {
         self.expires = expires;
     }
 
+    /// Has the next REGISTER sent now: what it says has changed.
+    pub fn hurry(&mut self, now: Instant) {
+        self.due_at = Some(now);
+        self.failures = 0;
+        self.refusals = 0;
+    }
+
     /// Returns when time matters next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.due_at

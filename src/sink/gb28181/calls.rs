@@ -18,6 +18,7 @@ use super::platforms::wall_clock;
 use super::requests::token;
 use super::session::{Event, Session};
 use super::settings::SsrcChoice;
+use super::transport::contains;
 use crate::catalog::{Camera, CameraId};
 use crate::proto::rtp::Ssrc;
 use crate::proto::sdp::{Answer, MediaTransport, Offer};
@@ -408,6 +409,21 @@ impl Platform {
             info!(
                 call_id,
                 "its camera is not shared any more: the session ends"
+            );
+            self.end_call(&call_id);
+        }
+    }
+
+    /// Ends the calls whose media goes where it may not any more.
+    pub(super) fn end_calls_outside(&mut self) {
+        let networks = &self.settings.media.networks;
+        let calls = self.calls.calls.iter();
+        let ended = calls.filter(|(_, call)| !contains(networks, call.offer.address));
+        let ended: Vec<String> = ended.map(|(call_id, _)| call_id.clone()).collect();
+        for call_id in ended {
+            info!(
+                call_id,
+                "its receiver is outside media.networks now: the session ends"
             );
             self.end_call(&call_id);
         }

@@ -21,7 +21,7 @@ mod telling;
 mod transport;
 
 pub use orders::SessionStatus;
-pub use platforms::{Gateway, PlatformStatus, Platforms};
+pub use platforms::{Gateway, PlatformStatus, Platforms, PlatformsChange};
 pub use ports::RtpPorts;
 pub use settings::{Authority, Keepalive, Limits, Media, PlatformSettings, SsrcChoice};
 pub use transport::{Sockets, bind};

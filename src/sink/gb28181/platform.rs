@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use super::calls::Calls;
 use super::orders::Order;
-use super::platforms::{Gateway, Plan, PlatformStatus};
+use super::platforms::{Gateway, Plan, PlatformStatus, signalling};
 use super::queries::Queries;
 use super::requests::{Requests, token};
 use super::session;
@@ -150,6 +150,8 @@ impl Platform {
         self.calls.set_events(events);
         let mut catalog = self.gateway.catalog.clone();
         catalog.mark_unchanged();
+        let mut plan = self.plan.clone();
+        plan.mark_unchanged();
         self.follow_catalog();
         loop {
             self.handle_timeout();
@@ -164,7 +166,7 @@ impl Platform {
                 Some(event) = sessions.recv() => self.handle_session(event),
                 change = self.telling.changes.recv() => self.handle_change(change.ok()),
                 Ok(()) = catalog.changed() => self.follow_catalog(),
-                Ok(()) = self.plan.changed() => self.follow_plan(),
+                Ok(()) = plan.changed() => self.follow_catalog(),
                 Some(order) = orders.recv() => self.handle_order(order),
                 () = sleep_until(deadline) => {}
             }
@@ -173,8 +175,11 @@ impl Platform {
         self.say_goodbye(&mut inbox).await;
     }
 
-    /// Takes over what may change while it runs; the rest starts a new task.
-    fn follow_plan(&mut self) {
+    /// Takes over what may change while it runs, where it has; the rest starts a new task.
+    pub(super) fn take_plan(&mut self) {
+        if !self.plan.has_changed().unwrap_or(false) {
+            return;
+        }
         let Plan {
             settings,
             gateway_name,
@@ -182,10 +187,18 @@ impl Platform {
         } = self.plan.borrow_and_update().clone();
         info!("settings have changed");
         let keepalive_changed = settings.keepalive != self.settings.keepalive;
+        let has_new_login = (&settings.username, &settings.password)
+            != (&self.settings.username, &self.settings.password);
+        self.wire
+            .set_signalling(self.requests.peer, signalling(&settings));
         (self.gateway.name, self.gateway.timezone) = (gateway_name, timezone);
         self.settings = settings;
         self.registration
             .set_expires(self.settings.register_expires);
+        if has_new_login && !self.is_registered() {
+            self.registration.hurry(Instant::now().into_std());
+        }
+        self.end_calls_outside();
         if keepalive_changed && self.heartbeat.is_some() {
             let (now, keepalive) = (Instant::now().into_std(), self.settings.keepalive);
             let heartbeat = Heartbeat::new(keepalive.interval, keepalive.missed_max, now);
@@ -193,7 +206,6 @@ impl Platform {
         }
         let name = self.settings.name.clone();
         self.status.send_modify(|status| status.name = name);
-        self.follow_catalog();
     }
 
     /// Whether the platform has accepted our registration.
@@ -348,13 +360,16 @@ impl Platform {
             Purpose::Keepalive => self.handle_keepalive(code),
             Purpose::Page => self.queries.handle_page_answer(id),
             Purpose::Unregister => self.handle_unregistered(response),
-            Purpose::Notice => self.handle_notice_answer(code),
+            Purpose::Notice => self.handle_notice_answer(id, code),
             Purpose::Answer | Purpose::Bye | Purpose::Farewell => {}
         }
     }
 
     /// Tells the numbers that changed.
-    fn tell(&self) {
+    fn tell(&mut self) {
+        for _ in 0..self.telling.take_dropped() {
+            self.gateway.metrics.refuse("notice_overflow");
+        }
         let (sessions, notices) = (self.calls.len(), self.telling.notices.len());
         let is_subscribed = self.telling.subscription.is_some();
         self.status.send_if_modified(|status| {

@@ -88,6 +88,13 @@ struct Shared {
     running: Mutex<Vec<Running>>,
 }
 
+/// A change of the platforms that has begun.
+#[derive(Debug)]
+pub struct PlatformsChange {
+    plans: Vec<Plan>,
+    ended: Vec<Running>,
+}
+
 /// A platform's task.
 #[derive(Debug)]
 struct Running {
@@ -99,7 +106,7 @@ struct Running {
 }
 
 impl Platforms {
-    /// Starts to read the sockets; platforms come by [`Self::follow`], and end with `tasks`. The
+    /// Starts to read the sockets; platforms come by [`Self::begin_change`], and end with `tasks`. The
     /// sockets' own tasks end with `signalling_tasks`, later: platforms say goodbye through them.
     pub fn start(
         sockets: Sockets,
@@ -115,45 +122,59 @@ impl Platforms {
         }))
     }
 
-    /// Has exactly these platforms: ends those that are gone, starts those that are new or begin anew,
-    /// and tells the others what has changed. `name` and `timezone` are the gateway's.
-    pub async fn follow(&self, settings: &[PlatformSettings], name: &str, timezone: chrono_tz::Tz) {
-        let plan = |settings: &PlatformSettings| Plan {
-            settings: settings.clone(),
-            gateway_name: name.to_owned(),
-            timezone,
-        };
+    /// Begins to have exactly these platforms: tells those that stay what has changed, and ends those
+    /// that are gone or begin anew. `name` and `timezone` are the gateway's.
+    pub fn begin_change(
+        &self,
+        settings: &[PlatformSettings],
+        name: &str,
+        timezone: chrono_tz::Tz,
+    ) -> PlatformsChange {
+        let plans: Vec<_> = settings
+            .iter()
+            .map(|settings| Plan {
+                settings: settings.clone(),
+                gateway_name: name.to_owned(),
+                timezone,
+            })
+            .collect();
         let ended = self.take_ended(settings);
         for running in &ended {
             running.stop.cancel();
         }
+        for running in self.running().iter() {
+            let id = running.plan.borrow().settings.id.clone();
+            let Some(new) = plans.iter().find(|plan| plan.settings.id == id) else {
+                continue;
+            };
+            running.plan.send_if_modified(|old| {
+                let is_new = old != new;
+                *old = new.clone();
+                is_new
+            });
+        }
+        PlatformsChange { plans, ended }
+    }
+
+    /// Waits for those that end, and starts those that are new.
+    pub async fn finish_change(&self, change: PlatformsChange) {
+        let PlatformsChange { plans, ended } = change;
         for mut running in ended {
             // The task's end drops what it tells its status by.
             while running.status.changed().await.is_ok() {}
             self.0.wire.remove_peer(running.peer);
         }
-        let mut kept = std::mem::take(&mut *self.running());
-        let mut all = Vec::new();
-        for settings in settings {
-            let id = &settings.id;
-            let found = kept
-                .iter()
-                .position(|running| running.plan.borrow().settings.id == *id);
-            all.push(match found {
-                Some(index) => {
-                    let running = kept.swap_remove(index);
-                    let plan = plan(settings);
-                    running.plan.send_if_modified(|old| {
-                        let is_new = *old != plan;
-                        *old = plan;
-                        is_new
-                    });
-                    running
-                }
-                None => self.run(plan(settings)),
+        let mut running = self.running();
+        let mut kept = std::mem::take(&mut *running);
+        for plan in plans {
+            let id = &plan.settings.id;
+            let is_it = |running: &Running| running.plan.borrow().settings.id == *id;
+            let found = kept.iter().position(is_it);
+            running.push(match found {
+                Some(index) => kept.swap_remove(index),
+                None => self.run(plan),
             });
         }
-        *self.running() = all;
     }
 
     /// Those that are gone, or begin anew.
@@ -196,6 +217,8 @@ impl Platforms {
             is_subscribed: false,
             notices: 0,
         });
+        let registered = &gateway.metrics.platform_registered;
+        registered.with_label_values(&[&settings.id]).set(0);
         let stop = tasks.cancelled().child_token();
         let running_status = status.subscribe();
         let span = info_span!("platform", id = settings.id);
@@ -242,8 +265,11 @@ impl Platforms {
         let mut sessions = Vec::new();
         for orders in self.order_queues() {
             let (answer, answered) = oneshot::channel();
-            if orders.send(Order::Sessions(answer)).await.is_ok() {
-                sessions.extend(answered.await.unwrap_or_default());
+            // A platform whose address is still looked for reads no orders, and has no sessions.
+            if orders.try_send(Order::Sessions(answer)).is_ok()
+                && let Ok(Ok(told)) = timeout(ORDER_TIME, answered).await
+            {
+                sessions.extend(told);
             }
         }
         sessions.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
@@ -254,11 +280,8 @@ impl Platforms {
     pub async fn stop_session(&self, id: &str) -> bool {
         for orders in self.order_queues() {
             let (answer, answered) = oneshot::channel();
-            let is_sent = orders
-                .send(Order::Stop(id.to_owned(), answer))
-                .await
-                .is_ok();
-            if is_sent && answered.await.unwrap_or(false) {
+            let is_sent = orders.try_send(Order::Stop(id.to_owned(), answer)).is_ok();
+            if is_sent && matches!(timeout(ORDER_TIME, answered).await, Ok(Ok(true))) {
                 return true;
             }
         }
@@ -349,7 +372,7 @@ async fn resolve(settings: &PlatformSettings) -> SocketAddr {
 }
 
 /// The networks that may send as the platform; by default the host of its address.
-fn signalling(settings: &PlatformSettings) -> Vec<IpNet> {
+pub(super) fn signalling(settings: &PlatformSettings) -> Vec<IpNet> {
     if !settings.signalling.is_empty() {
         return settings.signalling.clone();
     }
@@ -378,6 +401,7 @@ pub(super) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
+const ORDER_TIME: Duration = Duration::from_secs(1);
 /// Orders of operators waiting for one platform's task.
 const ORDERS: usize = 16;
 /// Messages waiting for one platform's task.

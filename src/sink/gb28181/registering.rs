@@ -48,7 +48,6 @@ impl Platform {
             Outcome::Registered(is_new) => {
                 if is_new {
                     info!("registered");
-                    self.handle_new_registration();
                     let keepalive = self.settings.keepalive;
                     self.heartbeat = Some(Heartbeat::new(
                         keepalive.interval,
@@ -57,6 +56,7 @@ impl Platform {
                     ));
                     self.media_until = None;
                 }
+                self.handle_accepted(is_new);
                 self.set_registered(None);
             }
             Outcome::Failed(reason) => {

@@ -21,7 +21,6 @@ use super::settings::Media;
 use crate::bus::{Item, Subscriber};
 use crate::catalog::Camera;
 use crate::descriptors::Descriptors;
-use crate::ledger::{Cause, State};
 use crate::media::Payload;
 use crate::metrics::Metrics;
 use crate::proto::rtp::{Packetizer, SenderReport, Ssrc};
@@ -135,8 +134,9 @@ impl Session {
         let until = Instant::now() + self.settings.first_frame_within;
         let mut viewer = lease.stream().subscribe();
         let mut status = lease.status();
-        if let Some(cause) = locked(&status.borrow()) {
-            return Err((480, cause));
+        if self.sources.is_locked(&self.camera) {
+            // It would not be tried, and whoever waits for a try would wait in vain.
+            return Err((480, "the camera is offline/auth_locked".to_owned()));
         }
         let (item, _) = tokio::select! {
             biased;
@@ -299,13 +299,6 @@ async fn failed(status: &mut watch::Receiver<Status>, failures: u64) -> String {
             return "the gateway stops".to_owned();
         }
     }
-}
-
-/// A camera that refused its password is not asked again before its time.
-fn locked(status: &Status) -> Option<String> {
-    let is_locked =
-        status.state.state() == State::Offline && status.state.cause() == Cause::AuthLocked;
-    is_locked.then(|| format!("the camera is {}", status.state))
 }
 
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);

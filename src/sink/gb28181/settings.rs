@@ -76,12 +76,7 @@ impl PlatformSettings {
                 (
                     settings.local_gb_id,
                     settings.local_address,
-                    settings.signalling.clone(),
-                ),
-                (
-                    settings.username.clone(),
                     settings.domain.clone(),
-                    settings.password.clone(),
                 ),
             )
         };

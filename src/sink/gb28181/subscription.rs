@@ -72,14 +72,18 @@ impl Platform {
             .with("Expires", expires.to_string())
             .with("Contact", self.requests.contact(&self.settings));
         self.respond(id, request, answer);
-        if is_new && self.telling.subscription.is_some() {
-            self.end_subscription();
+        if is_new && expires == 0 {
+            return; // the end of a dialog that is gone: the living one goes on
         }
         let event = headers.get("Event").unwrap_or("Catalog").trim().to_owned();
         let expires_at = Instant::now() + Duration::from_secs(expires.into());
         match &mut self.telling.subscription {
-            Some(known) => (known.event, known.expires_at) = (event, expires_at),
-            None => self.telling.subscription = Some(begin(request, tag, event, expires_at)),
+            Some(known) if !is_new => (known.event, known.expires_at) = (event, expires_at),
+            // What is under way in the dialog before is told again in this one.
+            _ => {
+                self.take_back_open();
+                self.telling.subscription = Some(begin(request, tag, event, expires_at));
+            }
         }
         if expires == 0 {
             return self.say_farewell("timeout");

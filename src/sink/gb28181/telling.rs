@@ -14,6 +14,7 @@ use super::platform::{Platform, Purpose};
 use super::subscription::Subscription;
 use crate::catalog::{Camera, NodeId, NodeKind, Tree};
 use crate::proto::gb28181::{Notice, Notices, catalogue, notify};
+use crate::proto::sip::TransactionId;
 use crate::source::Change;
 
 /// What a platform is told, and how.
@@ -27,7 +28,7 @@ pub(super) struct Telling {
     pub(super) tree: Tree,
     places: HashMap<NodeId, usize>,
     /// What the NOTIFY that waits for its answer says.
-    open: Option<Vec<(NodeId, Notice)>>,
+    open: Option<(TransactionId, Vec<(NodeId, Notice)>)>,
     /// Pushing rests till the next registration.
     is_stopped: bool,
     /// It was registered once: from then on changes are worth telling.
@@ -51,6 +52,11 @@ impl Telling {
         }
     }
 
+    /// How many notices were dropped since the last call, because too many waited.
+    pub(super) fn take_dropped(&mut self) -> u64 {
+        self.notices.take_dropped()
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let expiry = self
             .subscription
@@ -68,6 +74,8 @@ impl Platform {
     /// Takes over the catalogue: ends calls to cameras that are not shared any more, and notes what is
     /// to be told.
     pub(super) fn follow_catalog(&mut self) {
+        // What it may see is decided before what there is.
+        self.take_plan();
         let tree = self.tree();
         let shared: HashSet<_> = tree
             .nodes()
@@ -119,11 +127,13 @@ impl Platform {
         }
     }
 
-    /// Pushing begins anew with every registration.
-    pub(super) fn handle_new_registration(&mut self) {
+    /// Pushing begins anew with every REGISTER that is accepted; with a new registration its call does.
+    pub(super) fn handle_accepted(&mut self, is_new: bool) {
         self.telling.is_stopped = false;
         self.telling.was_registered = true;
-        self.requests.renew_push();
+        if is_new {
+            self.requests.renew_push();
+        }
         self.decide_collecting();
     }
 
@@ -176,8 +186,7 @@ impl Platform {
         if !may_tell || rests || self.telling.notices.is_empty() {
             return;
         }
-        let taken = self.telling.notices.take(self.settings.items_per_message);
-        let body = self.notice_body(&taken);
+        let (taken, body) = self.take_notices();
         let request = match &self.telling.subscription {
             Some(subscription) => {
                 let state = subscription.state(Instant::now());
@@ -188,11 +197,26 @@ impl Platform {
                 .requests
                 .notify(&self.settings, None, "active", Some(body)),
         };
-        if self.request(&request, Purpose::Notice).is_some() {
-            self.telling.open = Some(taken);
-        } else {
-            self.telling.notices.put_back(taken);
-            self.telling.rests_until = Some(Instant::now() + REST);
+        match self.request(&request, Purpose::Notice) {
+            Some(id) => self.telling.open = Some((id, taken)),
+            None => {
+                self.telling.notices.put_back(taken);
+                self.telling.rests_until = Some(Instant::now() + REST);
+            }
+        }
+    }
+
+    /// As many notices as a message has room for; one that is too long alone goes alone.
+    fn take_notices(&mut self) -> (Vec<(NodeId, Notice)>, Vec<u8>) {
+        let mut taken = self.telling.notices.take(self.settings.items_per_message);
+        loop {
+            let body = self.notice_body(&taken);
+            if taken.len() <= 1 || body.len() <= self.style().page_bytes_max {
+                return (taken, body);
+            }
+            if let Some(last) = taken.pop() {
+                self.telling.notices.put_back(vec![last]);
+            }
         }
     }
 
@@ -231,8 +255,9 @@ impl Platform {
         }
     }
 
-    pub(super) fn handle_notice_answer(&mut self, code: Option<u16>) {
-        let Some(told) = self.telling.open.take() else {
+    /// An answer to a NOTIFY that nobody waits for any more says nothing.
+    pub(super) fn handle_notice_answer(&mut self, id: TransactionId, code: Option<u16>) {
+        let Some((_, told)) = self.telling.open.take_if(|(open, _)| *open == id) else {
             return;
         };
         match code {
@@ -243,6 +268,7 @@ impl Platform {
             }
             code if self.telling.subscription.is_some() => {
                 warn!(?code, "a notice was refused: the subscription ends");
+                self.telling.notices.put_back(told);
                 self.end_subscription();
             }
             code => {
@@ -256,12 +282,16 @@ impl Platform {
         }
     }
 
-    /// Forgets the subscription.
-    pub(super) fn end_subscription(&mut self) {
-        // What was not answered is told again, where somebody is to be told.
-        if let Some(told) = self.telling.open.take() {
+    /// What was not answered is told again, where somebody is to be told.
+    pub(super) fn take_back_open(&mut self) {
+        if let Some((_, told)) = self.telling.open.take() {
             self.telling.notices.put_back(told);
         }
+    }
+
+    /// Forgets the subscription.
+    pub(super) fn end_subscription(&mut self) {
+        self.take_back_open();
         if self.telling.subscription.take().is_some() {
             info!("the subscription of the catalogue has ended");
         }

@@ -127,6 +127,21 @@ impl Wire {
         number
     }
 
+    /// Changes who may send as a platform.
+    pub(super) fn set_signalling(&self, number: usize, signalling: Vec<IpNet>) {
+        let mut peers = self.0.peers.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peer) = peers.get_mut(&number)
+            && peer.signalling != signalling
+        {
+            let (gb_id, inbox) = (peer.gb_id, peer.inbox.clone());
+            *peer = Arc::new(Peer {
+                gb_id,
+                signalling,
+                inbox,
+            });
+        }
+    }
+
     /// Forgets a platform.
     pub(super) fn remove_peer(&self, number: usize) {
         let mut peers = self.0.peers.write().unwrap_or_else(PoisonError::into_inner);
