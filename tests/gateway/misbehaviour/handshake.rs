@@ -471,7 +471,7 @@ fn logging_in(clips: &Clips) -> Vec<Row> {
             "challenge_missing",
             ("answers 401 without a challenge", "返回 401 但不带认证要求"),
             refuses(Challenge::Missing),
-            AUTH_LOCKED,
+            AUTH_FAILED,
             10,
         )
         .with_login(),
@@ -482,7 +482,7 @@ fn logging_in(clips: &Clips) -> Vec<Row> {
                 "要求未知的认证方式",
             ),
             refuses(Challenge::UnknownScheme),
-            AUTH_LOCKED,
+            AUTH_FAILED,
             10,
         )
         .with_login(),
@@ -493,7 +493,7 @@ fn logging_in(clips: &Clips) -> Vec<Row> {
                 "要求未知的 Digest 算法",
             ),
             refuses(Challenge::UnknownAlgorithm),
-            AUTH_LOCKED,
+            AUTH_FAILED,
             10,
         )
         .with_login(),

@@ -78,7 +78,8 @@ const LIBRARY: &[(&str, &str)] = &[
     ("content_type_with_parameters", RTSP_ERROR),
     ("content_type_in_capitals", RTSP_ERROR),
     ("rtpmap_with_a_space_first", RTSP_ERROR),
-    ("unknown_lines", RTSP_ERROR),
+    ("line_without_equals", RTSP_ERROR),
+    ("line_with_a_long_key", RTSP_ERROR),
     ("no_media", RTSP_ERROR),
     ("no_rtpmap", RTSP_ERROR),
 ];
