@@ -4,6 +4,7 @@
 //! are the simulator's, the gateway is the binary under test. Nothing sleeps: a test waits for an event,
 //! with a limit.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -33,10 +34,15 @@ pub(crate) struct WorldBuilder {
     number: u8,
     folder: PathBuf,
     cameras: Vec<(String, String, String, Option<CameraSettings>, String)>,
+    columns: Columns,
     platforms: Vec<(String, Settings, Value)>,
     config: Value,
     environment: Vec<(String, String)>,
+    descriptors: Option<u32>,
 }
+
+/// More columns of the inventory: by camera, then by column.
+type Columns = BTreeMap<String, BTreeMap<String, String>>;
 
 /// A world at work.
 pub(crate) struct World {
@@ -47,6 +53,7 @@ pub(crate) struct World {
     platforms: Vec<(String, Platform)>,
     gateway: Option<Gateway>,
     environment: Vec<(String, String)>,
+    descriptors: Option<u32>,
 }
 
 struct Gateway {
@@ -91,9 +98,11 @@ impl World {
             number,
             folder,
             cameras: Vec::new(),
+            columns: Columns::new(),
             platforms: Vec::new(),
             config,
             environment: Vec::new(),
+            descriptors: None,
         }
     }
 
@@ -199,6 +208,29 @@ impl World {
         format!("{}:8080", gateway_ip(self.number))
     }
 
+    /// Writes a file of this world that only its owner can read.
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        let path = self.folder.join(file);
+        std::fs::write(&path, text).unwrap();
+        restrict(&path);
+    }
+
+    /// Replaces a piece of text in a file of this world, wherever it stands.
+    pub(crate) fn replace(&self, file: &str, from: &str, to: &str) {
+        let path = self.folder.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} has no {from}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+    }
+
+    /// Takes all rows but the first `count` out of the inventory.
+    pub(crate) fn keep_rows(&self, count: usize) {
+        let path = self.folder.join("cameras.csv");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let kept: Vec<&str> = text.lines().take(1 + count).collect();
+        std::fs::write(&path, kept.join("\n") + "\n").unwrap();
+    }
+
     /// Runs a command of the binary against this world's configuration.
     pub(crate) async fn command(&self, arguments: &[&str]) -> Output {
         command(&self.config_path, arguments).await
@@ -229,7 +261,7 @@ impl World {
 
     /// Starts the gateway and waits for nothing.
     pub(crate) fn launch(&mut self) {
-        let gateway = Gateway::start(&self.config_path, &self.environment);
+        let gateway = Gateway::start(&self.config_path, &self.environment, self.descriptors);
         self.gateway = Some(gateway.expect("the gateway starts"));
     }
 
@@ -282,6 +314,11 @@ impl World {
 }
 
 impl WorldBuilder {
+    /// The network of this world's cameras: the first three numbers of their addresses.
+    pub(crate) fn net(&self) -> String {
+        format!("127.40.{}", self.number)
+    }
+
     /// Adds a camera of the department `education`.
     pub(crate) fn camera(self, name: &str, settings: CameraSettings) -> Self {
         self.camera_of("education", name, settings)
@@ -360,9 +397,33 @@ impl WorldBuilder {
         self
     }
 
+    /// Limits the file descriptors that the gateway may have.
+    pub(crate) fn descriptors(mut self, count: u32) -> Self {
+        self.descriptors = Some(count);
+        self
+    }
+
     /// Changes the gateway's configuration; objects are merged.
     pub(crate) fn config(mut self, change: Value) -> Self {
         merge(&mut self.config, change);
+        self
+    }
+
+    /// Fills more columns of a camera's row in the inventory.
+    pub(crate) fn columns(mut self, camera: &str, columns: &[(&str, &str)]) -> Self {
+        let row = self.columns.entry(camera.to_owned()).or_default();
+        let owned = |(column, value): &(&str, &str)| ((*column).to_owned(), (*value).to_owned());
+        row.extend(columns.iter().map(owned));
+        self
+    }
+
+    /// Changes one department of the gateway's configuration; objects are merged.
+    pub(crate) fn department(mut self, id: &str, change: Value) -> Self {
+        let departments = self.config["departments"].as_array_mut().unwrap();
+        let department = departments
+            .iter_mut()
+            .find(|department| department["id"] == id);
+        merge(department.expect("a department of this world"), change);
         self
     }
 
@@ -391,7 +452,10 @@ impl WorldBuilder {
             .iter()
             .map(|(.., written)| written.clone())
             .collect();
-        let mut csv = String::from("name,department,url,source_id\n");
+        let more: BTreeSet<&String> = self.columns.values().flat_map(BTreeMap::keys).collect();
+        let mut csv = String::from("name,department,url,source_id");
+        more.iter().for_each(|column| csv += &format!(",{column}"));
+        csv += "\n";
         let mut cameras = Vec::new();
         for (number, (department, name, place, settings, url)) in
             self.cameras.into_iter().enumerate()
@@ -408,7 +472,13 @@ impl WorldBuilder {
                 }
                 None => url,
             };
-            csv += &format!("\"{name}\",{department},{url},s{number}\n");
+            csv += &format!("\"{name}\",{department},{url},s{number}");
+            let row = self.columns.get(&name);
+            for column in &more {
+                let value = row.and_then(|row| row.get(*column));
+                csv += &format!(",{}", value.map_or("", String::as_str));
+            }
+            csv += "\n";
         }
         let mut platforms = Vec::new();
         for (id, settings, _) in self.platforms {
@@ -431,13 +501,28 @@ impl WorldBuilder {
             platforms,
             gateway: None,
             environment: self.environment,
+            descriptors: self.descriptors,
         }
     }
 }
 
 impl Gateway {
-    fn start(config: &Path, environment: &[(String, String)]) -> anyhow::Result<Self> {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_huiju"))
+    fn start(
+        config: &Path,
+        environment: &[(String, String)],
+        descriptors: Option<u32>,
+    ) -> anyhow::Result<Self> {
+        let binary = env!("CARGO_BIN_EXE_huiju");
+        let mut command = match descriptors {
+            None => Command::new(binary),
+            Some(count) => {
+                // It becomes the gateway, under the same process id.
+                let mut limited = Command::new("prlimit");
+                limited.args([&format!("--nofile={count}:{count}"), "--", binary]);
+                limited
+            }
+        };
+        let mut process = command
             .arg("run")
             .arg("--config")
             .arg(config)

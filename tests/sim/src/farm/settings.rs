@@ -74,6 +74,7 @@ pub struct CameraSettings {
     pub(super) session_timeout: Duration,
     pub(super) keeps_abandoned: bool,
     pub(super) first_frame: usize,
+    pub(super) slow_motion: u32,
     pub(super) rtp_start: Option<(u16, u32)>,
     pub(super) odd_sdp: Option<&'static OddSdp>,
     pub(super) faults: Faults,
@@ -94,6 +95,7 @@ impl Default for CameraSettings {
             session_timeout: Duration::from_secs(60),
             keeps_abandoned: false,
             first_frame: 0,
+            slow_motion: 1,
             rtp_start: None,
             odd_sdp: None,
             faults: Faults::default(),
@@ -185,6 +187,13 @@ impl CameraSettings {
     /// Sets which frame of the video clip a session begins with, to begin within a group; 0 by default.
     pub fn first_frame(mut self, frame: usize) -> Self {
         self.first_frame = frame;
+        self
+    }
+
+    /// Sends its media so many times slower than it was recorded, so that thousands of cameras cost little; RTP time goes
+    /// with it.
+    pub fn slow_motion(mut self, times: u32) -> Self {
+        self.slow_motion = times.max(1);
         self
     }
 

@@ -19,6 +19,8 @@ const LATE_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Show {
     player: Player,
     began: Instant,
+    /// So many times slower than it was recorded.
+    slow_motion: u32,
     report_due: Instant,
     was_stalled: bool,
     /// When a stall after so many frames began.
@@ -33,14 +35,26 @@ enum Flow {
 }
 
 impl Show {
-    pub(super) fn new(player: Player, now: Instant) -> Self {
+    pub(super) fn new(player: Player, slow_motion: u32, now: Instant) -> Self {
         Self {
             player,
             began: now,
+            slow_motion,
             report_due: now,
             was_stalled: false,
             stalled_at: None,
         }
+    }
+
+    /// The time of the clip.
+    fn clip_time(&self, now: Instant) -> Duration {
+        now.duration_since(self.began) / self.slow_motion
+    }
+
+    /// When the next frame is due.
+    fn poll_due(&self) -> Option<Instant> {
+        let due = self.player.poll_due()?;
+        Some(self.began + due * self.slow_motion)
     }
 
     fn flow(&mut self, faults: &Faults, now: Instant) -> Flow {
@@ -78,11 +92,12 @@ impl Connection {
         };
         let is_stalled = flow != Flow::Runs;
         if std::mem::replace(&mut show.was_stalled, is_stalled) && !is_stalled {
-            show.player.skip_to(now.duration_since(show.began));
+            let time = show.clip_time(now);
+            show.player.skip_to(time);
         }
         match flow {
             Flow::Stands { until } => (None, until),
-            Flow::Runs => (show.player.poll_due().map(|due| show.began + due), None),
+            Flow::Runs => (show.poll_due(), None),
         }
     }
 
@@ -107,13 +122,15 @@ impl Connection {
         let Some(show) = &mut self.show else {
             return Ok(None);
         };
-        let now = show.began.elapsed();
-        let is_late = show
-            .player
-            .poll_due()
-            .is_some_and(|due| due + LATE_MAX < now);
-        let skipped = if is_late { show.player.skip_to(now) } else { 0 };
-        let sent = show.player.write_due(now, &mut self.outbox);
+        let now = Instant::now();
+        let is_late = show.poll_due().is_some_and(|due| due + LATE_MAX < now);
+        let time = show.clip_time(now);
+        let skipped = if is_late {
+            show.player.skip_to(time)
+        } else {
+            0
+        };
+        let sent = show.player.write_due(time, &mut self.outbox);
         let frames = show.player.frames();
         self.flush().await?;
         self.camera.count(|stats| {

@@ -51,6 +51,18 @@ async fn media_may_stall_after_some_frames_and_resume() {
 }
 
 #[tokio::test]
+async fn a_camera_in_slow_motion_sends_its_frames_later() {
+    let camera = camera(|settings| settings.slow_motion(4)).await;
+    let mut client = Client::playing(&camera).await;
+    client.media().await;
+    let first = client.elapsed();
+    client.media().await;
+    // Frames come each 50 ms otherwise.
+    let took = client.elapsed() - first;
+    assert!(took >= Duration::from_millis(150), "{took:?}");
+}
+
+#[tokio::test]
 async fn packets_may_be_lost() {
     let camera = faulty(Fault::Loss(500)).await;
     let mut client = Client::playing(&camera).await;

@@ -1,0 +1,219 @@
+//! What operators see of a world's cameras: their states, how these followed one another, and what the
+//! gateway uses.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::world::{SOON, World};
+
+/// The cameras of a world by name, as the admin socket shows them.
+pub(crate) struct Cameras(BTreeMap<String, Value>);
+
+/// A stretch of time in which a camera had one state, written `offline/refused`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Interval {
+    pub(crate) state: String,
+    /// To the second.
+    pub(crate) began: DateTime<Utc>,
+}
+
+/// What the gateway's process uses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    pub(crate) resident_mib: u64,
+    /// The most that `resident_mib` has been.
+    pub(crate) resident_max_mib: u64,
+    pub(crate) descriptors: usize,
+}
+
+impl Cameras {
+    /// A camera's state with its cause: `online`, `offline/refused`.
+    pub(crate) fn state(&self, name: &str) -> String {
+        pair(self.of(name))
+    }
+
+    /// A camera as the socket shows it.
+    pub(crate) fn of(&self, name: &str) -> &Value {
+        let camera = self.0.get(name);
+        camera.unwrap_or_else(|| panic!("{name} is no camera of this world"))
+    }
+
+    /// How many cameras are in a state.
+    pub(crate) fn count(&self, state: &str) -> usize {
+        self.0
+            .values()
+            .filter(|camera| pair(camera) == state)
+            .count()
+    }
+
+    /// How many cameras there are in each state.
+    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for camera in self.0.values() {
+            *counts.entry(pair(camera)).or_default() += 1;
+        }
+        counts
+    }
+}
+
+impl World {
+    /// Asks the admin socket.
+    pub(crate) async fn ask(&self, method: &str, path: &str) -> (u16, Value) {
+        let answer = timeout(LONG, self.try_ask(method, path)).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{method} {path} is not answered"));
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error:#}\n{}", self.log()))
+    }
+
+    async fn try_ask(&self, method: &str, path: &str) -> anyhow::Result<(u16, Value)> {
+        let mut stream = UnixStream::connect(self.folder.join("admin.sock")).await?;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: huiju\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("no head")?;
+        let status = head.split(' ').nth(1).context("no status")?.parse()?;
+        Ok((status, serde_json::from_str(body)?))
+    }
+
+    /// All cameras now.
+    pub(crate) async fn cameras(&self) -> Cameras {
+        let (mut cameras, mut cursor) = (BTreeMap::new(), String::new());
+        loop {
+            let path = format!("/api/v1/cameras?limit=1000{cursor}");
+            let (status, page) = self.ask("GET", &path).await;
+            assert_eq!(status, 200, "{page}");
+            for camera in page["items"].as_array().unwrap() {
+                let name = camera["name"].as_str().unwrap().to_owned();
+                cameras.insert(name, camera.clone());
+            }
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Cameras(cameras),
+            }
+        }
+    }
+
+    /// Waits until the cameras are as wanted.
+    pub(crate) async fn cameras_are(
+        &self,
+        limit: Duration,
+        wanted: impl Fn(&Cameras) -> bool,
+    ) -> Cameras {
+        let mut seen = None;
+        let reached = timeout(limit, async {
+            let mut tick = interval(TICK);
+            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tick.tick().await;
+                let cameras = self.cameras().await;
+                if wanted(&cameras) {
+                    return cameras;
+                }
+                seen = Some(cameras.counts());
+            }
+        })
+        .await;
+        reached.unwrap_or_else(|_| {
+            panic!(
+                "the cameras did not get there within {limit:?}: {seen:?}\n{}",
+                self.log()
+            )
+        })
+    }
+
+    /// Waits until a camera is in a state, written `offline/refused`.
+    pub(crate) async fn is_in(&self, name: &str, state: &str) {
+        self.cameras_are(SOON, |cameras| cameras.state(name) == state)
+            .await;
+    }
+
+    /// The states that a camera had, oldest first, as they are kept: tries are none.
+    pub(crate) async fn history(&self, name: &str) -> Vec<Interval> {
+        let id = self.id(name).await;
+        let (status, why) = self.ask("GET", &format!("/api/v1/cameras/{id}/why")).await;
+        assert_eq!(status, 200, "{why}");
+        let intervals = why["history"].as_array().unwrap().iter().rev();
+        let interval = |interval: &Value| Interval {
+            state: pair(interval),
+            began: interval["began"].as_str().unwrap().parse().unwrap(),
+        };
+        intervals.map(interval).collect()
+    }
+
+    /// What a camera's last failure showed.
+    pub(crate) async fn evidence(&self, name: &str) -> String {
+        let id = self.id(name).await;
+        let (_, why) = self.ask("GET", &format!("/api/v1/cameras/{id}/why")).await;
+        why["evidence"]["last_failure"].to_string()
+    }
+
+    /// Orders something of a camera, `probe`, `disable` or `enable`; returns its state after that.
+    pub(crate) async fn order(&self, order: &str, name: &str) -> String {
+        let id = self.id(name).await;
+        let (status, camera) = self
+            .ask("POST", &format!("/api/v1/cameras/{id}/{order}"))
+            .await;
+        assert_eq!(status, 200, "{camera}");
+        pair(&camera)
+    }
+
+    /// Has the gateway read configuration and inventory again; returns its report.
+    pub(crate) async fn reload(&self) -> Value {
+        let (status, report) = self
+            .ask("POST", "/api/v1/reload?allow_removals=10000")
+            .await;
+        assert_eq!(status, 200, "{report}");
+        report
+    }
+
+    /// What the gateway's process uses now.
+    pub(crate) fn usage(&self) -> Usage {
+        let folder = format!("/proc/{}", self.gateway_pid());
+        let status = std::fs::read_to_string(format!("{folder}/status")).unwrap();
+        let mib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kib = line.unwrap().trim().trim_end_matches(" kB");
+            kib.parse::<u64>().unwrap() / 1024
+        };
+        Usage {
+            resident_mib: mib("VmRSS:"),
+            resident_max_mib: mib("VmHWM:"),
+            descriptors: std::fs::read_dir(format!("{folder}/fd")).unwrap().count(),
+        }
+    }
+
+    /// What the gateway logged of panics.
+    pub(crate) fn panics(&self) -> Vec<String> {
+        let log = self.log();
+        let panics = log.lines().filter(|line| line.contains("panicked at"));
+        panics.map(str::to_owned).collect()
+    }
+
+    async fn id(&self, name: &str) -> String {
+        let cameras = self.cameras().await;
+        cameras.of(name)["id"].as_str().unwrap().to_owned()
+    }
+}
+
+fn pair(value: &Value) -> String {
+    let text = |name: &str| value[name].as_str().unwrap().to_owned();
+    match (text("state"), text("cause")) {
+        (state, cause) if cause == "none" => state,
+        (state, cause) => format!("{state}/{cause}"),
+    }
+}
+
+/// A probe waits for its verdict.
+const LONG: Duration = Duration::from_secs(150);
+
+/// Between two looks at what tells nobody of its changes.
+const TICK: Duration = Duration::from_millis(100);
