@@ -19,9 +19,9 @@ async fn two_thousand_cameras_that_return_at_once_are_back_in_time_and_within_al
     let hard = getrlimit(Resource::RLIMIT_NOFILE).unwrap().1;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
     let (world, farm) = Farm::new(World::new("storm")).await;
+    let most = farm.watch_handshakes();
     let world = world.start().await;
     farm.are_playing(CAMERAS, Duration::from_secs(120)).await;
-    let most = farm.watch_handshakes();
 
     for recorder in farm.listeners() {
         recorder.kill().await;
@@ -80,13 +80,13 @@ impl Farm {
     async fn new(mut world: WorldBuilder) -> (WorldBuilder, Self) {
         let mut recorders = Vec::new();
         for number in 0..40 {
-            let recorder = listener(&world, 100 + number, 25).await;
+            let recorder = listener(&world, 100 + number, 25, 1500).await;
             world = rows(world, "education", &recorder, false);
             recorders.push(recorder);
         }
-        let subnet = listener(&world, 200, 600).await;
+        let subnet = listener(&world, 200, 600, 0).await;
         world = rows(world, "health", &subnet, true);
-        let department = listener(&world, 201, 400).await;
+        let department = listener(&world, 201, 400, 3000).await;
         world = rows(world, "park", &department, true);
         let limits = |rate: usize| json!({"pull": "always", "limits": {"streams": 3000, "connects_per_second": rate}});
         let world = world
@@ -153,13 +153,13 @@ impl Farm {
     }
 }
 
-/// A listener with so many cameras behind it, which think before they answer, and send a frame in two
-/// seconds: 250 of them a second would be more than 200 at once.
-async fn listener(world: &WorldBuilder, host: u8, cameras: usize) -> NvrHandle {
+/// A listener with so many cameras behind it, which think so long before they answer, and send a frame in
+/// two seconds. Without limits there would be more than 200 handshakes at once, and more than 250 a second.
+async fn listener(world: &WorldBuilder, host: u8, cameras: usize, thinks_ms: u64) -> NvrHandle {
     let video = clip(ClipKind::H264Small).await;
     let camera = |number| {
         let settings = CameraSettings::new(&video).slow_motion(50);
-        let settings = settings.describe_delay(Duration::from_millis(900));
+        let settings = settings.describe_delay(Duration::from_millis(thinks_ms));
         settings.path(&format!("/channel/{number}"))
     };
     let address: SocketAddr = format!("{}.{host}:8554", world.net()).parse().unwrap();
