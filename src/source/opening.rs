@@ -166,7 +166,8 @@ impl Login {
                         mark,
                     }));
                 }
-                Verdict::Wait(ended) => ended.notified().await,
+                // Its end is told too when the account is forgotten.
+                Verdict::Wait(mut ended) => drop(ended.changed().await),
                 Verdict::Locked(until) => return Err(Failure::locked(until.into())),
             }
         }
