@@ -8,6 +8,7 @@
 
 mod commands;
 mod configuration;
+mod edits;
 mod first_light;
 mod invites;
 mod judges;
@@ -18,6 +19,7 @@ mod platform_quirks;
 mod raw;
 mod readers;
 mod refusals;
+mod reload;
 mod restart;
 mod shipped_config;
 mod world;

@@ -35,6 +35,7 @@ pub(crate) struct WorldBuilder {
     cameras: Vec<(String, String, String, Option<CameraSettings>, String)>,
     platforms: Vec<(String, Settings, Value)>,
     config: Value,
+    environment: Vec<(String, String)>,
 }
 
 /// A world at work.
@@ -45,6 +46,7 @@ pub(crate) struct World {
     cameras: Vec<(String, CameraHandle)>,
     platforms: Vec<(String, Platform)>,
     gateway: Option<Gateway>,
+    environment: Vec<(String, String)>,
 }
 
 struct Gateway {
@@ -91,6 +93,7 @@ impl World {
             cameras: Vec::new(),
             platforms: Vec::new(),
             config,
+            environment: Vec::new(),
         }
     }
 
@@ -220,8 +223,14 @@ impl World {
 
     /// Starts the gateway and waits until it is ready.
     pub(crate) async fn start_gateway(&mut self) {
-        let gateway = Gateway::start(&self.config_path).await;
+        let gateway = Gateway::start(&self.config_path, &self.environment).await;
         self.gateway = Some(gateway.expect("the gateway starts"));
+    }
+
+    /// Changes what the gateway has in its environment from its next start on.
+    pub(crate) fn set_environment(&mut self, variables: &[(&str, &str)]) {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        self.environment = variables.iter().map(owned).collect();
     }
 
     /// Waits until every platform has the gateway's registration.
@@ -376,17 +385,19 @@ impl WorldBuilder {
             cameras,
             platforms,
             gateway: None,
+            environment: self.environment,
         }
     }
 }
 
 impl Gateway {
-    async fn start(config: &Path) -> anyhow::Result<Self> {
+    async fn start(config: &Path, environment: &[(String, String)]) -> anyhow::Result<Self> {
         let mut process = Command::new(env!("CARGO_BIN_EXE_huiju"))
             .arg("run")
             .arg("--config")
             .arg(config)
             .env("RUST_LOG", "info,huiju=debug,retina=error")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
@@ -452,7 +463,8 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(future);
 }
 
-fn restrict(path: &Path) {
+/// Makes a file readable by nobody else.
+pub(crate) fn restrict(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
@@ -467,7 +479,7 @@ fn gateway_ip(number: u8) -> Ipv4Addr {
 }
 
 /// Merges objects; anything else is replaced.
-fn merge(into: &mut Value, from: Value) {
+pub(crate) fn merge(into: &mut Value, from: Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (key, value) in from {
