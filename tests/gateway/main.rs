@@ -20,6 +20,8 @@ mod raw;
 mod readers;
 mod refusals;
 mod reload;
+mod reload_refused;
+mod reload_settings;
 mod restart;
 mod shipped_config;
 mod world;

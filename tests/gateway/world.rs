@@ -136,13 +136,20 @@ impl World {
 
     /// Waits for a line of the gateway's log that holds `text`, from its start on.
     pub(crate) async fn logged(&self, text: &str) -> String {
-        let mut lines = self
-            .gateway
-            .as_ref()
-            .expect("the gateway runs")
-            .lines
-            .clone();
-        let find = |lines: &Vec<String>| lines.iter().find(|line| line.contains(text)).cloned();
+        self.logged_with(&[text]).await
+    }
+
+    /// Waits for a line of the gateway's log that holds all of `texts`, from its start on; files are as
+    /// seen from the configuration's folder.
+    pub(crate) async fn logged_with(&self, texts: &[&str]) -> String {
+        let gateway = self.gateway.as_ref().expect("the gateway runs");
+        let mut lines = gateway.lines.clone();
+        let folder = format!("{}/", self.folder.display());
+        let is_it = |line: &String| texts.iter().all(|text| line.contains(text));
+        let find = |lines: &Vec<String>| {
+            let mut lines = lines.iter().map(|line| line.replace(&folder, ""));
+            lines.find(is_it)
+        };
         let found = timeout(SOON, async {
             let lines = lines
                 .wait_for(|lines| find(lines).is_some())
@@ -152,7 +159,7 @@ impl World {
         });
         found
             .await
-            .unwrap_or_else(|_| panic!("the gateway never logged {text:?}:\n{}", self.log()))
+            .unwrap_or_else(|_| panic!("the gateway never logged {texts:?}:\n{}", self.log()))
     }
 
     /// All lines of the gateway's log so far.
