@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use crate::world::{SOON, World, restrict};
+use crate::world::{SOON, World, merge, restrict};
 
 /// A row of the inventory: text by column.
 pub(crate) type Row = BTreeMap<String, String>;
@@ -37,14 +37,14 @@ impl World {
         std::fs::write(&self.config_path, text).unwrap();
     }
 
-    /// Changes what the configuration says of one platform.
-    pub(crate) fn edit_platform(&self, id: &str, edit: impl FnOnce(&mut Value)) {
-        self.edit_config(|config| edit(member(config, "platforms", id)));
+    /// Changes what the configuration says of one platform; objects are merged.
+    pub(crate) fn edit_platform(&self, id: &str, change: Value) {
+        self.edit_config(|config| merge(member(config, "platforms", id), change));
     }
 
-    /// Changes what the configuration says of one department.
-    pub(crate) fn edit_department(&self, id: &str, edit: impl FnOnce(&mut Value)) {
-        self.edit_config(|config| edit(member(config, "departments", id)));
+    /// Changes what the configuration says of one department; objects are merged.
+    pub(crate) fn edit_department(&self, id: &str, change: Value) {
+        self.edit_config(|config| merge(member(config, "departments", id), change));
     }
 
     /// Changes the rows of the inventory; the gateway is not told.
@@ -54,11 +54,12 @@ impl World {
         self.write_rows(&rows);
     }
 
-    /// Changes the row of a name.
-    pub(crate) fn edit_row(&self, name: &str, edit: impl FnOnce(&mut Row)) {
+    /// Sets one field of the row of a name.
+    pub(crate) fn set_field(&self, name: &str, column: &str, text: &str) {
         self.edit_inventory(|rows| {
             let row = rows.iter_mut().find(|row| row["name"] == name);
-            edit(row.expect("a row of this world"));
+            let row = row.expect("a row of this world");
+            row.insert(column.to_owned(), text.to_owned());
         });
     }
 
@@ -125,7 +126,11 @@ impl World {
 
     /// What a command that must succeed prints, as JSON.
     pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.plain(arguments).await).expect("JSON")
+        let output = self.command(arguments).await;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let outcome = (output.status.code(), &*said);
+        assert_eq!(outcome, (Some(0), ""), "{arguments:?}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
     /// What a command that must succeed prints.
@@ -162,6 +167,11 @@ impl World {
         answer.expect("an answer in time").expect("an HTTP answer")
     }
 
+    /// The id of a camera, by its name.
+    pub(crate) async fn id_of(&self, camera: &str) -> String {
+        text(&self.camera_item(camera).await, "id")
+    }
+
     /// The camera of a name, as the API shows it.
     pub(crate) async fn camera_item(&self, name: &str) -> Value {
         let page = self.json(&["camera", "list", "--json"]).await;
@@ -194,6 +204,18 @@ impl World {
             .unwrap();
         session
     }
+}
+
+/// A text of an answer.
+pub(crate) fn text(value: &Value, key: &str) -> String {
+    let text = value[key].as_str();
+    text.unwrap_or_else(|| panic!("no text {key} in {value}"))
+        .to_owned()
+}
+
+/// State and cause of a camera in an answer.
+pub(crate) fn state(value: &Value) -> [String; 2] {
+    [text(value, "state"), text(value, "cause")]
 }
 
 /// The member of a list of the configuration.

@@ -33,7 +33,7 @@ async fn a_reload_under_twenty_sessions_touches_only_what_has_changed() {
         plan,
         "the plan said exactly what the reload does"
     );
-    let (new, changed) = (id_of(&world, "新").await, id_of(&world, "改").await);
+    let (new, changed) = (world.id_of("新").await, world.id_of("改").await);
     let mut expected = nothing();
     expected["cameras_added"] = json!([format!("{new} 新")]);
     expected["cameras_restarted"] = json!([format!("{changed} 改")]);
@@ -112,61 +112,21 @@ async fn only_those_three_have_changed(world: &World, video: &Clip, sessions: Se
         of_changed_camera,
         at_removed_platform,
     } = sessions;
-    // The platform that is gone: BYE, then goodbye.
-    let harbour = world.platform("harbour");
-    at_removed_platform.ended_by_peer(SOON).await.unwrap();
-    harbour.unregistered(SOON).await.unwrap();
-    let is_goodbye = |what: &What| {
-        matches!(
-            what,
-            What::Register {
-                expires: 0,
-                authorised: true,
-                ..
-            }
-        )
-    };
-    harbour.wait_for(is_goodbye, SOON).await.unwrap();
+    said_goodbye(world.platform("harbour"), &at_removed_platform).await;
     is_unbroken(&at_removed_platform.finish().await.unwrap(), video);
-    // The camera that is elsewhere is pulled there, in the session that there was.
-    let moved = world
-        .camera("移来")
-        .wait_for(|stats| stats.playing == 1, SOON)
-        .await
-        .unwrap();
-    assert_eq!(pulls(&moved), (1, 1));
-    let left = world
-        .camera("改")
-        .wait_for(|stats| stats.connections == 0, SOON)
-        .await
-        .unwrap();
-    assert_eq!(
-        (left.sessions_total, left.teardowns, left.sessions_abandoned),
-        (1, 1, 0)
-    );
-    let seen = of_changed_camera.stats().frames;
-    of_changed_camera
-        .wait_for(|stats| stats.frames >= seen + 50, SOON)
-        .await
-        .unwrap();
-    of_changed_camera.bye().await.unwrap();
-    let recording = of_changed_camera.finish().await.unwrap();
-    assert_eq!(recording.violations, Vec::<String>::new());
-    assert_eq!((recording.stats.lost, recording.stats.reordered), (0, 0));
-    // The camera that is new is told to both, and can be looked at.
+    moved_within_its_session(world, of_changed_camera).await;
     for id in ["district", "city"] {
+        // The camera that is new is told, and can be looked at.
         let channel = world.channel(id, "新").await;
         let pushed = told(world.platform(id), &channel, "ADD").await;
-        let name = pushed
+        let items: Vec<_> = pushed
             .items()
-            .find(|item| item.id == channel)
-            .unwrap()
-            .name()
-            .to_owned();
-        assert_eq!(name, "新");
-        let others = pushed.items().filter(|item| item.id != channel).count();
-        assert_eq!(others, 0, "{id} is told of nothing else: {:#?}", pushed.all);
+            .map(|item| (item.event(), item.name()))
+            .collect();
+        assert_eq!(items, [("ADD", "新")], "{id} is told of nothing else");
         world.look_at(id, &channel).await.bye().await.unwrap();
+        let times = registrations(world.platform(id));
+        assert_eq!(times, 1, "{id} was registered at once and for all");
     }
     // Nobody else has noticed.
     for session in untouched {
@@ -178,19 +138,45 @@ async fn only_those_three_have_changed(world: &World, video: &Clip, sessions: Se
         assert_eq!(pulls(&stats), (1, 1), "路口{number}");
     }
     for id in ["district", "city", "harbour"] {
-        assert_eq!(
-            world.platform(id).violations(),
-            Vec::<String>::new(),
-            "{id}"
-        );
+        let violations = world.platform(id).violations();
+        assert_eq!(violations, Vec::<String>::new(), "{id}");
     }
-    for id in ["district", "city"] {
-        assert_eq!(
-            registrations(world.platform(id)),
-            1,
-            "{id} was registered at once and for all"
-        );
-    }
+}
+
+/// The platform that is gone hears BYE, then a REGISTER that logs out.
+async fn said_goodbye(platform: &Platform, session: &Session) {
+    session.ended_by_peer(SOON).await.unwrap();
+    platform.unregistered(SOON).await.unwrap();
+    let is_goodbye = |what: &What| {
+        matches!(
+            what,
+            What::Register {
+                expires: 0,
+                authorised: true,
+                ..
+            }
+        )
+    };
+    platform.wait_for(is_goodbye, SOON).await.unwrap();
+}
+
+/// The camera that is elsewhere is pulled there, in the session that there was.
+async fn moved_within_its_session(world: &World, session: Session) {
+    let is_pulled = |stats: &CameraStats| stats.playing == 1;
+    let new = world.camera("移来").wait_for(is_pulled, SOON).await;
+    assert_eq!(pulls(&new.unwrap()), (1, 1));
+    let is_left = |stats: &CameraStats| stats.connections == 0;
+    let old = world.camera("改").wait_for(is_left, SOON).await.unwrap();
+    let left = (old.sessions_total, old.teardowns, old.sessions_abandoned);
+    assert_eq!(left, (1, 1, 0));
+    let seen = session.stats().frames + 50;
+    let goes_on = session.wait_for(|stats| stats.frames >= seen, SOON);
+    goes_on.await.unwrap();
+    session.bye().await.unwrap();
+    let recording = session.finish().await.unwrap();
+    assert_eq!(recording.violations, Vec::<String>::new());
+    let (lost, reordered) = (recording.stats.lost, recording.stats.reordered);
+    assert_eq!((lost, reordered), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -271,9 +257,7 @@ async fn a_new_name_is_told_as_an_update_and_the_session_goes_on() {
     let platform = world.platform("district");
     let channel = world.channel("district", "东门").await;
     let session = world.look_at("district", &channel).await;
-    world.edit_row("东门", |row| {
-        row.insert("name".to_owned(), "东大门".to_owned());
-    });
+    world.set_field("东门", "name", "东大门");
 
     let report = world.reload().await;
     let mut expected = nothing();
@@ -309,14 +293,10 @@ async fn a_password_that_was_corrected_in_its_file_is_tried_at_once() {
         .without_gateway()
         .await;
     world.write_secret("nvr.pw", "a-wrong-one\n");
-    world.edit_department("education", |department| {
-        department["pull"] = json!("always");
-        let nvr = json!({"username": "viewer", "password": {"file": "nvr.pw"}});
-        department["credentials"] = json!({"nvr": nvr});
-    });
-    world.edit_row("东门", |row| {
-        row.insert("credential".to_owned(), "nvr".to_owned());
-    });
+    let nvr = json!({"username": "viewer", "password": {"file": "nvr.pw"}});
+    let change = json!({"pull": "always", "credentials": {"nvr": nvr}});
+    world.edit_department("education", change);
+    world.set_field("东门", "credential", "nvr");
     world.start_gateway().await;
     world.registered().await;
     let camera = world.camera("东门");
@@ -330,7 +310,7 @@ async fn a_password_that_was_corrected_in_its_file_is_tried_at_once() {
     // The other wrong password is one that was never refused: it is tried at once too.
     world.write_secret("nvr.pw", "another-wrong-one");
     let report = world.reload().await;
-    let id = id_of(&world, "东门").await;
+    let id = world.id_of("东门").await;
     assert_eq!(report["cameras_restarted"], json!([format!("{id} 东门")]));
     camera
         .wait_for(|stats| stats.wrong_passwords >= 4, SOON)
@@ -437,13 +417,6 @@ pub(crate) fn registrations(platform: &Platform) -> usize {
 async fn told(platform: &Platform, channel: &str, event: &str) -> Notices {
     let is_told = |notices: &Notices| notices.events_of(channel).contains(&event);
     platform.wait_pushed(is_told, SOON).await.unwrap()
-}
-
-async fn id_of(world: &World, camera: &str) -> String {
-    world.camera_item(camera).await["id"]
-        .as_str()
-        .unwrap()
-        .to_owned()
 }
 
 async fn listed(world: &World) -> (String, String) {

@@ -9,7 +9,7 @@ use huiju_sim::platform::{Media, Session, What};
 use serde_json::{Value, json};
 
 use crate::reload::{is_unbroken, nothing, pulls, registrations};
-use crate::world::{SOON, World, clip, merge};
+use crate::world::{SOON, World, clip};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_platform_is_told_changes_while_its_session_goes_on() {
@@ -164,9 +164,7 @@ async fn a_camera_that_is_shared_no_more_leaves_that_platform_and_no_other() {
         .bye()
         .await
         .unwrap();
-    world.edit_department("education", |department| {
-        department["sharing"] = json!({"platforms": ["city"]})
-    });
+    world.edit_department("education", json!({"sharing": {"platforms": ["city"]}}));
     let report = world.reload().await;
     assert_eq!(
         (&report["platforms_changed"], &report["settings_changed"]),
@@ -238,7 +236,7 @@ async fn a_platform_that_is_elsewhere_is_registered_at_anew_and_the_other_goes_o
         json!({"signalling": ["127.41.0.0/16"]}),
     ] {
         let mark = district.mark();
-        world.edit_platform("district", |platform| merge(platform, change.clone()));
+        world.edit_platform("district", change.clone());
         let mut expected = nothing();
         expected["platforms_restarted"] = json!(["district"]);
         assert_eq!(world.reload().await, expected, "{change}");
@@ -310,7 +308,7 @@ async fn looked_at_twice(name: &str) -> (World, std::sync::Arc<Clip>, [Session; 
 
 /// Changes settings of the platform `district`: the reload says so, and nothing else.
 async fn change(world: &World, settings: Value) {
-    world.edit_platform("district", |platform| merge(platform, settings.clone()));
+    world.edit_platform("district", settings.clone());
     let mut expected = nothing();
     expected["platforms_changed"] = json!(["district"]);
     assert_eq!(world.reload().await, expected, "{settings}");

@@ -35,7 +35,6 @@ pub(crate) struct WorldBuilder {
     cameras: Vec<(String, String, String, Option<CameraSettings>, String)>,
     platforms: Vec<(String, Settings, Value)>,
     config: Value,
-    environment: Vec<(String, String)>,
 }
 
 /// A world at work.
@@ -93,7 +92,6 @@ impl World {
             cameras: Vec::new(),
             platforms: Vec::new(),
             config,
-            environment: Vec::new(),
         }
     }
 
@@ -150,16 +148,10 @@ impl World {
             let mut lines = lines.iter().map(|line| line.replace(&folder, ""));
             lines.find(is_it)
         };
-        let found = timeout(SOON, async {
-            let lines = lines
-                .wait_for(|lines| find(lines).is_some())
-                .await
-                .expect("the gateway ended");
-            find(&lines).unwrap_or_default()
-        });
-        found
-            .await
-            .unwrap_or_else(|_| panic!("the gateway never logged {texts:?}:\n{}", self.log()))
+        let found = timeout(SOON, lines.wait_for(|lines| find(lines).is_some())).await;
+        let never = |_| panic!("the gateway never logged {texts:?}:\n{}", self.log());
+        let found = found.unwrap_or_else(never).expect("the gateway ended");
+        find(&found).unwrap_or_default()
     }
 
     /// All lines of the gateway's log so far.
@@ -392,7 +384,7 @@ impl WorldBuilder {
             cameras,
             platforms,
             gateway: None,
-            environment: self.environment,
+            environment: Vec::new(),
         }
     }
 }
