@@ -11,6 +11,7 @@ mod configuration;
 mod edits;
 mod environment;
 mod first_light;
+mod golden;
 mod invites;
 mod judges;
 mod lifecycle;
