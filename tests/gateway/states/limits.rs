@@ -165,7 +165,7 @@ async fn when_descriptors_run_out_new_cameras_wait_and_all_that_runs_goes_on() {
         "\"id\": \"education\",",
         "\"id\": \"education\", \"pull\": \"always\",",
     );
-    world.reload().await;
+    world.reload_whatever_goes().await;
     let is_full = |cameras: &crate::observe::Cameras| {
         cameras.count("online") > 10
             && cameras.count("offline/gateway") > 10
