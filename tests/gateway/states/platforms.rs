@@ -45,12 +45,12 @@ async fn a_camera_that_flaps_is_told_off_once_and_on_once_and_the_others_lose_no
     // Within the 30 s it comes, goes, and comes to stay.
     for _ in 0..2 {
         camera.revive().await.unwrap();
-        world.is_in("东门", "online").await;
+        assert_eq!(world.order("probe", "东门").await, "online");
         camera.kill().await;
         world.is_in("东门", "offline/refused").await;
     }
     camera.revive().await.unwrap();
-    world.is_in("东门", "online").await;
+    assert_eq!(world.order("probe", "东门").await, "online");
     let is_on_again = |notices: &Notices| notices.events_of(&east).ends_with(&["OFF", "ON"]);
     subscription
         .wait_for(is_on_again, 2 * STEADY)

@@ -69,7 +69,7 @@ async fn two_thousand_cameras_that_return_at_once_are_back_in_time_and_within_al
 
 /// Cameras of recorders, of a subnet, and of a department with a rate of its own.
 struct Farm {
-    /// Twenty listeners of fifty channels each: each a recorder.
+    /// Forty listeners of twenty-five channels each: each a recorder.
     recorders: Vec<NvrHandle>,
     /// One listener; each camera says that it is a recorder of its own.
     subnet: Vec<NvrHandle>,
@@ -79,8 +79,8 @@ struct Farm {
 impl Farm {
     async fn new(mut world: WorldBuilder) -> (WorldBuilder, Self) {
         let mut recorders = Vec::new();
-        for number in 0..20 {
-            let recorder = listener(&world, 100 + number, 50).await;
+        for number in 0..40 {
+            let recorder = listener(&world, 100 + number, 25).await;
             world = rows(world, "education", &recorder, false);
             recorders.push(recorder);
         }
@@ -153,11 +153,13 @@ impl Farm {
     }
 }
 
-/// A listener with so many cameras behind it, which send a frame in two seconds.
+/// A listener with so many cameras behind it, which think before they answer, and send a frame in two
+/// seconds: 250 of them a second would be more than 200 at once.
 async fn listener(world: &WorldBuilder, host: u8, cameras: usize) -> NvrHandle {
     let video = clip(ClipKind::H264Small).await;
     let camera = |number| {
         let settings = CameraSettings::new(&video).slow_motion(50);
+        let settings = settings.describe_delay(Duration::from_millis(900));
         settings.path(&format!("/channel/{number}"))
     };
     let address: SocketAddr = format!("{}.{host}:8554", world.net()).parse().unwrap();
