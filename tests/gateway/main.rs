@@ -12,6 +12,7 @@ mod configuration;
 mod documentation;
 mod endurance;
 mod first_light;
+mod hostile;
 mod invites;
 mod judges;
 mod lifecycle;
