@@ -15,6 +15,7 @@ mod endurance;
 mod environment;
 mod first_light;
 mod golden;
+mod hostile;
 mod invites;
 mod judges;
 mod lifecycle;
