@@ -17,6 +17,7 @@ mod judges;
 mod lifecycle;
 mod notices;
 mod operations;
+mod platform_misbehaviour;
 mod platform_quirks;
 mod raw;
 mod readers;
