@@ -24,6 +24,7 @@ mod notices;
 mod observe;
 mod operations;
 mod operators;
+mod platform_misbehaviour;
 mod platform_quirks;
 mod raw;
 mod readers;

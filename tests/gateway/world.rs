@@ -284,8 +284,18 @@ impl World {
 
     /// Waits until what the admin socket answers is as wanted; returns it.
     pub(crate) async fn admin(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.admin_within(SOON, path, wanted).await
+    }
+
+    /// As [`Self::admin`], with a limit of its own.
+    pub(crate) async fn admin_within(
+        &self,
+        limit: Duration,
+        path: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let socket = self.folder.join("admin.sock");
-        let came = timeout(SOON, async {
+        let came = timeout(limit, async {
             let mut pause = tokio::time::interval(Duration::from_millis(50));
             loop {
                 pause.tick().await;
