@@ -33,6 +33,10 @@ impl fmt::Display for Problem {
 
 /// The name among `known` that `given` was probably meant to be.
 pub fn did_you_mean<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // The comparison takes time and memory of both lengths together.
+    if given.len() > NAME_BYTES_MAX {
+        return None;
+    }
     let scored = known.map(|name| (strsim::damerau_levenshtein(given, name), name));
     let limit = (given.chars().count() / 3).max(1);
     scored
@@ -40,6 +44,9 @@ pub fn did_you_mean<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Op
         .min()
         .map(|(_, name)| name)
 }
+
+/// No key and no column has so long a name.
+const NAME_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -50,5 +57,11 @@ mod tests {
         let known = ["address", "password", "domain"];
         assert_eq!(did_you_mean("adress", known.into_iter()), Some("address"));
         assert_eq!(did_you_mean("port", known.into_iter()), None);
+        let long = "address".repeat(1 << 20);
+        assert_eq!(
+            did_you_mean(&long, known.into_iter()),
+            None,
+            "and it takes no time"
+        );
     }
 }

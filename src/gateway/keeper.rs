@@ -59,6 +59,7 @@ pub(super) async fn run(store: SharedStore, sources: Sources, cancelled: Cancell
     };
     // What happened before we listened.
     keeper.note_all();
+    keeper.keep_refusals().await;
     let (mut flush_at, mut prune_at) = (Instant::now() + FLUSH, Instant::now());
     loop {
         tokio::select! {
@@ -89,6 +90,7 @@ pub(super) async fn run(store: SharedStore, sources: Sources, cancelled: Cancell
     while let Ok(change) = changes.try_recv() {
         keeper.note(change);
     }
+    keeper.refusals_due = true;
     keeper.keep_refusals().await;
     keeper.flush().await;
 }
@@ -128,9 +130,13 @@ impl Keeper {
         if !self.refusals_due {
             return;
         }
-        let logins: Vec<_> = self.sources.refusals().into_iter().map(to_stored).collect();
+        let (version, refusals) = self.sources.refusals();
+        let logins: Vec<_> = refusals.into_iter().map(to_stored).collect();
         let result = on_store(&self.store, move |store| store.keep_refused_logins(&logins)).await;
         self.refusals_due = !self.check(result);
+        if !self.refusals_due {
+            self.sources.set_refusals_stored(version);
+        }
     }
 
     async fn prune(&mut self) {

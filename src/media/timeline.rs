@@ -32,6 +32,7 @@ pub struct Timeline {
     resume_at: i64,
     last_scr: Option<i64>,
     last_video_dts: Option<i64>,
+    last_audio_dts: Option<i64>,
     /// PTS of frames whose DTS is still to be given out.
     waiting: BinaryHeap<Reverse<i64>>,
     last_sorted: Option<i64>,
@@ -110,7 +111,10 @@ impl Timeline {
         let base = self.base(camera_pts);
         let (placed, jumped) = self.audio.place(camera_pts, base, reference, AUDIO_DEFAULT);
         self.jumps += u64::from(jumped);
-        let pts = self.audio.last.map_or(placed, |last| placed.max(last + 1));
+        let pts = self
+            .last_audio_dts
+            .map_or(placed, |last| placed.max(last + 1));
+        self.last_audio_dts = Some(pts);
         self.audio.last = Some(pts);
         self.stamp(pts, pts)
     }
@@ -187,7 +191,7 @@ impl Track {
 /// still rises and stays below DTS.
 const LEAD: i64 = MediaTime::TICKS_PER_SECOND * 3 / 10;
 /// Where a stream begins: no time of it is negative.
-const START: i64 = 2 * MediaTime::TICKS_PER_SECOND;
+const START: i64 = JUMP + 2 * MediaTime::TICKS_PER_SECOND;
 /// A step of the camera's clock beyond this is a jump, not a pause or a reordering.
 const JUMP: i64 = 10 * MediaTime::TICKS_PER_SECOND;
 /// A step back beyond this is no reordering: 16 frames at 20 frames a second.

@@ -78,7 +78,7 @@ pub(super) struct Gate {
 pub(super) struct Pass {
     in_flight: OwnedSemaphorePermit,
     slow: Arc<Semaphore>,
-    _recorder: Slot,
+    recorder: Slot,
 }
 
 impl Default for Gate {
@@ -104,31 +104,33 @@ impl Gate {
         Pass {
             in_flight,
             slow: self.slow.clone(),
-            _recorder: recorder,
+            recorder,
         }
     }
 }
 
 impl Pass {
     /// Runs the handshake; one that takes long makes room for others as soon as the slow quota has room.
-    pub(super) async fn run<T>(self, handshake: impl Future<Output = T>) -> T {
+    /// The recorder's slot outlives it: what it is dropped after is seen by the recorder first.
+    pub(super) async fn run<T>(self, handshake: impl Future<Output = T>) -> (T, Slot) {
         let Self {
             in_flight,
             slow,
-            _recorder,
+            recorder,
         } = self;
         tokio::pin!(handshake);
         tokio::select! {
-            outcome = &mut handshake => return outcome,
+            outcome = &mut handshake => return (outcome, recorder),
             () = sleep(SLOW_AFTER) => {}
         }
-        tokio::select! {
+        let outcome = tokio::select! {
             outcome = &mut handshake => outcome,
             _slow = acquire(&slow) => {
                 drop(in_flight);
                 handshake.await
             }
-        }
+        };
+        (outcome, recorder)
     }
 }
 
@@ -141,7 +143,7 @@ pub(super) struct Slots {
 
 /// One of them.
 #[derive(Debug)]
-struct Slot {
+pub(super) struct Slot {
     _one: OwnedSemaphorePermit,
     _background: Option<OwnedSemaphorePermit>,
 }

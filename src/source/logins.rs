@@ -4,11 +4,10 @@
 //! So tries that are under way count too: three at most, less those that were refused.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::catalog::Secret;
 
@@ -42,7 +41,7 @@ pub(super) enum Verdict {
     /// It may, and the try is counted until it ends.
     Go,
     /// Others try it: ask again when this tells that one of them has ended.
-    Wait(Arc<Notify>),
+    Wait(watch::Receiver<u64>),
     /// Not before that.
     Locked(Instant),
 }
@@ -57,8 +56,8 @@ pub(super) struct Logins {
 #[derive(Debug, Default)]
 struct Trying {
     count: u32,
-    /// Keeps one end for whoever comes to wait for it.
-    ended: Arc<Notify>,
+    /// Counts the tries that have ended.
+    ended: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -129,7 +128,7 @@ impl Logins {
         };
         let trying = self.trying.entry(account.clone()).or_default();
         if trying.count >= left {
-            return Verdict::Wait(trying.ended.clone());
+            return Verdict::Wait(trying.ended.subscribe());
         }
         trying.count += 1;
         Verdict::Go
@@ -139,8 +138,8 @@ impl Logins {
     pub(super) fn end(&mut self, account: &Account) {
         if let Some(trying) = self.trying.get_mut(account) {
             trying.count = trying.count.saturating_sub(1);
-            trying.ended.notify_one();
-            if trying.count == 0 && Arc::strong_count(&trying.ended) == 1 {
+            trying.ended.send_modify(|ended| *ended += 1);
+            if trying.count == 0 {
                 self.trying.remove(account);
             }
         }

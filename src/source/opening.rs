@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::entry::{Entry, Target};
 use super::gate::{Pass, Urgency};
@@ -111,10 +111,15 @@ impl Opened {
                 format!("no handshake in {HANDSHAKE_TIME:?}"),
             )
         };
-        let opened = pass.run(timeout(HANDSHAKE_TIME, handshake)).await;
+        let (opened, slot) = pass.run(timeout(HANDSHAKE_TIME, handshake)).await;
         let opened = opened.unwrap_or_else(|_| Err(late()));
+        if opened.is_err() {
+            // A recorder must have seen the end of one connection before the next begins.
+            sleep(SETTLE_TIME).await;
+        }
+        drop(slot);
         match login {
-            Some(login) => login.settle(opened),
+            Some(login) => login.settle(opened).await,
             None => opened,
         }
     }
@@ -166,19 +171,20 @@ impl Login {
                         mark,
                     }));
                 }
-                Verdict::Wait(ended) => ended.notified().await,
+                // Its end is told too when the account is forgotten.
+                Verdict::Wait(mut ended) => drop(ended.changed().await),
                 Verdict::Locked(until) => return Err(Failure::locked(until.into())),
             }
         }
     }
 
     /// Notes what the camera said of the password.
-    fn settle(self, opened: Result<RtspSession, Failure>) -> Result<RtspSession, Failure> {
+    async fn settle(self, opened: Result<RtspSession, Failure>) -> Result<RtspSession, Failure> {
         let (shared, now) = (&self.shared, Instant::now().into_std());
         match opened {
             Ok(session) => {
                 if shared.logins().handle_accepted(&self.account, self.mark) {
-                    shared.refusals_changed();
+                    shared.store_refusals().await;
                 }
                 Ok(session)
             }
@@ -189,14 +195,14 @@ impl Login {
                 shared
                     .logins()
                     .handle_refused(&self.account, self.mark, now);
-                shared.refusals_changed();
+                shared.store_refusals().await;
                 Err(failure)
             }
             Err(failure) if failure.is_wrong_password => {
                 let locked_until = shared
                     .logins()
                     .handle_refused(&self.account, self.mark, now);
-                shared.refusals_changed();
+                shared.store_refusals().await;
                 Err(match locked_until {
                     Some(until) => Failure {
                         detail: failure.detail,
@@ -218,3 +224,4 @@ impl Drop for Login {
 }
 
 const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
+const SETTLE_TIME: Duration = Duration::from_millis(200);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::timeout;
 
 use super::entry::{Entry, Target};
 use super::gate::Gate;
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) logins: Mutex<Logins>,
     /// Counts changes of what was refused.
     pub(super) refusals: watch::Sender<u64>,
+    /// Up to which of them the store has them.
+    pub(super) refusals_stored: watch::Sender<u64>,
     pub(super) places: Mutex<Places>,
     /// Idle cameras to probe before their time.
     pub(super) hurried: Mutex<BTreeSet<CameraId>>,
@@ -58,9 +61,18 @@ impl Shared {
         self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that what was refused has changed, for the store.
-    pub(super) fn refusals_changed(&self) {
+    /// Has what was refused stored, where somebody does that, and waits for it: a refusal that was told
+    /// is not forgotten by a kill.
+    pub(super) async fn store_refusals(&self) {
         self.refusals.send_modify(|version| *version += 1);
+        if self.refusals.receiver_count() == 0 {
+            return;
+        }
+        let wanted = *self.refusals.borrow();
+        let mut stored = self.refusals_stored.subscribe();
+        let is_stored = stored.wait_for(|stored| *stored >= wanted);
+        // A store that cannot be written holds no camera up.
+        drop(timeout(STORE_TIME, is_stored).await);
     }
 
     pub(super) fn recorders(&self) -> MutexGuard<'_, Recorders> {
@@ -246,3 +258,5 @@ impl Times {
 pub(super) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
+
+const STORE_TIME: Duration = Duration::from_secs(2);

@@ -95,6 +95,7 @@ impl Sources {
             recorders: Mutex::default(),
             logins: Mutex::new(Logins::new(refusals, clocks())),
             refusals: watch::Sender::new(0),
+            refusals_stored: watch::Sender::new(0),
             places: Mutex::default(),
             hurried: Mutex::default(),
             prober: Notify::new(),
@@ -222,9 +223,15 @@ impl Sources {
         self.0.refusals.subscribe()
     }
 
-    /// The passwords that cameras refused and did not accept since.
-    pub fn refusals(&self) -> Vec<Refusal> {
-        self.0.logins().refusals(clocks())
+    /// The passwords that cameras refused and did not accept since; how many changes they hold.
+    pub fn refusals(&self) -> (u64, Vec<Refusal>) {
+        let version = *self.0.refusals.borrow();
+        (version, self.0.logins().refusals(clocks()))
+    }
+
+    /// Tells that refusals are stored up to that change.
+    pub fn set_refusals_stored(&self, version: u64) {
+        self.0.refusals_stored.send_replace(version);
     }
 
     /// Takes a camera out of service, or back into it.

@@ -4,11 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::world::{SOON, World};
@@ -64,24 +61,12 @@ impl Cameras {
 }
 
 impl World {
-    /// Asks the admin socket.
-    pub(crate) async fn ask(&self, method: &str, path: &str) -> (u16, Value) {
-        let answer = timeout(LONG, self.try_ask(method, path)).await;
-        let answer = answer.unwrap_or_else(|_| panic!("{method} {path} is not answered"));
-        answer.unwrap_or_else(|error| panic!("{method} {path}: {error:#}\n{}", self.log()))
-    }
-
-    async fn try_ask(&self, method: &str, path: &str) -> anyhow::Result<(u16, Value)> {
-        let mut stream = UnixStream::connect(self.folder.join("admin.sock")).await?;
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: huiju\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        let (head, body) = answer.split_once("\r\n\r\n").context("no head")?;
-        let status = head.split(' ').nth(1).context("no status")?.parse()?;
-        Ok((status, serde_json::from_str(body)?))
+    /// Status and JSON of a request at the admin socket.
+    pub(crate) async fn ask_json(&self, method: &str, path: &str) -> (u16, Value) {
+        let (status, body) = self.ask(method, path).await;
+        let value = serde_json::from_str(&body);
+        let value = value.unwrap_or_else(|error| panic!("{method} {path}: {error}: {body}"));
+        (status, value)
     }
 
     /// All cameras now.
@@ -89,7 +74,7 @@ impl World {
         let (mut cameras, mut cursor) = (BTreeMap::new(), String::new());
         loop {
             let path = format!("/api/v1/cameras?limit=1000{cursor}");
-            let (status, page) = self.ask("GET", &path).await;
+            let (status, page) = self.ask_json("GET", &path).await;
             assert_eq!(status, 200, "{page}");
             for camera in page["items"].as_array().unwrap() {
                 let name = camera["name"].as_str().unwrap().to_owned();
@@ -139,7 +124,9 @@ impl World {
     /// The states that a camera had, oldest first, as they are kept: tries are none.
     pub(crate) async fn history(&self, name: &str) -> Vec<Interval> {
         let id = self.id(name).await;
-        let (status, why) = self.ask("GET", &format!("/api/v1/cameras/{id}/why")).await;
+        let (status, why) = self
+            .ask_json("GET", &format!("/api/v1/cameras/{id}/why"))
+            .await;
         assert_eq!(status, 200, "{why}");
         let intervals = why["history"].as_array().unwrap().iter().rev();
         let interval = |interval: &Value| Interval {
@@ -152,7 +139,9 @@ impl World {
     /// What a camera's last failure showed.
     pub(crate) async fn evidence(&self, name: &str) -> String {
         let id = self.id(name).await;
-        let (_, why) = self.ask("GET", &format!("/api/v1/cameras/{id}/why")).await;
+        let (_, why) = self
+            .ask_json("GET", &format!("/api/v1/cameras/{id}/why"))
+            .await;
         why["evidence"]["last_failure"].to_string()
     }
 
@@ -160,16 +149,16 @@ impl World {
     pub(crate) async fn order(&self, order: &str, name: &str) -> String {
         let id = self.id(name).await;
         let (status, camera) = self
-            .ask("POST", &format!("/api/v1/cameras/{id}/{order}"))
+            .ask_json("POST", &format!("/api/v1/cameras/{id}/{order}"))
             .await;
         assert_eq!(status, 200, "{camera}");
         pair(&camera)
     }
 
-    /// Has the gateway read configuration and inventory again; returns its report.
-    pub(crate) async fn reload(&self) -> Value {
+    /// Has the gateway read configuration and inventory again, however many cameras go; its report.
+    pub(crate) async fn reload_whatever_goes(&self) -> Value {
         let (status, report) = self
-            .ask("POST", "/api/v1/reload?allow_removals=10000")
+            .ask_json("POST", "/api/v1/reload?allow_removals=10000")
             .await;
         assert_eq!(status, 200, "{report}");
         report
@@ -211,9 +200,6 @@ fn pair(value: &Value) -> String {
         (state, cause) => format!("{state}/{cause}"),
     }
 }
-
-/// A probe waits for its verdict.
-const LONG: Duration = Duration::from_secs(150);
 
 /// Between two looks at what tells nobody of its changes.
 const TICK: Duration = Duration::from_millis(100);

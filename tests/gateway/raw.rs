@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use tokio::net::UdpSocket;
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
 use crate::world::{SOON, World};
@@ -51,23 +51,52 @@ impl Speaker {
         content_type: &str,
         body: &str,
     ) -> Answer {
+        let whole = |request| request;
+        self.ask_shaped(method, channel, content_type, body, whole)
+            .await
+    }
+
+    /// Sends a request about `channel` in another shape, and waits for its final answer.
+    pub(crate) async fn ask_shaped(
+        &mut self,
+        method: &str,
+        channel: &str,
+        content_type: &str,
+        body: &str,
+        shape: impl FnOnce(Vec<u8>) -> Vec<u8>,
+    ) -> Answer {
+        let request = self.request(method, channel, content_type, body);
+        self.send(&shape(request.into_bytes())).await;
+        let call_id = format!("{}-{}@hand", self.port(), self.number);
+        timeout(SOON, self.final_answer(&call_id))
+            .await
+            .unwrap_or_else(|_| panic!("no answer to {method}"))
+    }
+
+    /// A request about `channel`, the next one of this speaker.
+    pub(crate) fn request(
+        &mut self,
+        method: &str,
+        channel: &str,
+        content_type: &str,
+        body: &str,
+    ) -> String {
         self.number += 1;
         let (user, gateway, number) = (&self.user, self.gateway, self.number);
         let here = self.socket.local_addr().expect("it is bound");
         let port = here.port();
-        let request = format!(
+        format!(
             "{method} sip:{channel}@{gateway} SIP/2.0\r\n\
              Via: SIP/2.0/UDP {here};rport;branch=z9hG4bK{port}x{number}\r\n\
              From: <sip:{user}@4302110000>;tag={port}\r\nTo: <sip:{channel}@{gateway}>\r\n\
              Call-ID: {port}-{number}@hand\r\nCSeq: {number} {method}\r\nContact: <sip:{user}@{here}>\r\n\
              Max-Forwards: 70\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len(),
-        );
-        self.send(request.as_bytes()).await;
-        let call_id = format!("{port}-{number}@hand");
-        timeout(SOON, self.final_answer(&call_id))
-            .await
-            .unwrap_or_else(|_| panic!("no answer to {method}"))
+        )
+    }
+
+    fn port(&self) -> u16 {
+        self.socket.local_addr().expect("it is bound").port()
     }
 
     /// Acknowledges the answer to the last request, which was about `channel`.
@@ -108,4 +137,11 @@ impl Speaker {
             }
         }
     }
+}
+
+/// Connects from an address.
+pub(crate) async fn connect(from: IpAddr, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(from, 0)).unwrap();
+    timeout(SOON, socket.connect(to)).await.unwrap().unwrap()
 }

@@ -1,6 +1,5 @@
 //! INVITEs that are refused, each with its code and without a trace.
 
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use huiju_sim::clips::ClipKind;
@@ -8,10 +7,9 @@ use huiju_sim::farm::CameraSettings;
 use huiju_sim::platform::{Body, Description, InviteError, Keep, Media, Options, Refusal, Session};
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
-use crate::raw::Speaker;
+use crate::raw::{Speaker, connect};
 use crate::world::{SOON, World, clip};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -246,12 +244,6 @@ async fn a_stranger_who_connects_for_media_is_closed_and_does_not_use_up_the_lis
     assert_eq!(buffer[2..], [0x80, 96], "RTP behind its length");
     let series = "huiju_refused_total{reason=\"rtp_stranger\"}";
     assert_near(&world, series, 1.0).await;
-}
-
-async fn connect(from: IpAddr, to: SocketAddr) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(SocketAddr::new(from, 0)).unwrap();
-    timeout(SOON, socket.connect(to)).await.unwrap().unwrap()
 }
 
 async fn invite(world: &World, channel: &str, options: Options) -> Result<Session, InviteError> {

@@ -145,23 +145,24 @@ impl World {
 
     /// Waits for a line of the gateway's log that holds `text`, from its start on.
     pub(crate) async fn logged(&self, text: &str) -> String {
-        let mut lines = self
-            .gateway
-            .as_ref()
-            .expect("the gateway runs")
-            .lines
-            .clone();
-        let find = |lines: &Vec<String>| lines.iter().find(|line| line.contains(text)).cloned();
-        let found = timeout(SOON, async {
-            let lines = lines
-                .wait_for(|lines| find(lines).is_some())
-                .await
-                .expect("the gateway ended");
-            find(&lines).unwrap_or_default()
-        });
-        found
-            .await
-            .unwrap_or_else(|_| panic!("the gateway never logged {text:?}:\n{}", self.log()))
+        self.logged_with(&[text]).await
+    }
+
+    /// Waits for a line of the gateway's log that holds all of `texts`, from its start on; files are as
+    /// seen from the configuration's folder.
+    pub(crate) async fn logged_with(&self, texts: &[&str]) -> String {
+        let gateway = self.gateway.as_ref().expect("the gateway runs");
+        let mut lines = gateway.lines.clone();
+        let folder = format!("{}/", self.folder.display());
+        let is_it = |line: &String| texts.iter().all(|text| line.contains(text));
+        let find = |lines: &Vec<String>| {
+            let mut lines = lines.iter().map(|line| line.replace(&folder, ""));
+            lines.find(is_it)
+        };
+        let found = timeout(SOON, lines.wait_for(|lines| find(lines).is_some())).await;
+        let never = |_| panic!("the gateway never logged {texts:?}:\n{}", self.log());
+        let found = found.unwrap_or_else(never).expect("the gateway ended");
+        find(&found).unwrap_or_default()
     }
 
     /// All lines of the gateway's log so far.
@@ -283,8 +284,18 @@ impl World {
 
     /// Waits until what the admin socket answers is as wanted; returns it.
     pub(crate) async fn admin(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.admin_within(SOON, path, wanted).await
+    }
+
+    /// As [`Self::admin`], with a limit of its own.
+    pub(crate) async fn admin_within(
+        &self,
+        limit: Duration,
+        path: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let socket = self.folder.join("admin.sock");
-        let came = timeout(SOON, async {
+        let came = timeout(limit, async {
             let mut pause = tokio::time::interval(Duration::from_millis(50));
             loop {
                 pause.tick().await;
@@ -302,6 +313,12 @@ impl World {
                 panic!("{path} is not as wanted: {last:?}\n{}", self.log())
             }
         }
+    }
+
+    /// Changes what the gateway has in its environment from its next start on.
+    pub(crate) fn set_environment(&mut self, variables: &[(&str, &str)]) {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        self.environment = variables.iter().map(owned).collect();
     }
 
     /// Waits until every platform has the gateway's registration.
@@ -559,13 +576,8 @@ pub(crate) async fn command(config: &Path, arguments: &[&str]) -> Output {
 
 /// The answer of a GET at a Unix socket.
 async fn get_by_socket(socket: &Path, path: &str) -> anyhow::Result<Value> {
-    let mut stream = tokio::net::UnixStream::connect(socket).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: huiju\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    timeout(SOON, stream.read_to_string(&mut answer)).await??;
-    let (_, body) = answer.split_once("\r\n\r\n").context("no head")?;
-    Ok(serde_json::from_str(body)?)
+    let (_, body) = crate::edits::ask(socket, "GET", path).await?;
+    Ok(serde_json::from_str(&body)?)
 }
 
 /// Status and body of a GET.
@@ -595,7 +607,8 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(future);
 }
 
-fn restrict(path: &Path) {
+/// Makes a file readable by nobody else.
+pub(crate) fn restrict(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
@@ -610,7 +623,7 @@ fn gateway_ip(number: u8) -> Ipv4Addr {
 }
 
 /// Merges objects; anything else is replaced.
-fn merge(into: &mut Value, from: Value) {
+pub(crate) fn merge(into: &mut Value, from: Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (key, value) in from {

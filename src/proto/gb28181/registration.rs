@@ -163,7 +163,7 @@ impl Registration {
     }
 
     fn handle_challenge(&mut self, now: Instant, response: &Response, jitter: f64) -> Outcome {
-        let Some(challenge) = Challenge::of(response) else {
+        let Some(mut challenge) = Challenge::of(response) else {
             return self.refuse(
                 now,
                 "challenged in a way that is not supported".to_owned(),
@@ -181,6 +181,9 @@ impl Registration {
         let is_only_old = challenge.is_stale && self.stale_nonces <= STALE_NONCES_MAX;
         if self.is_answering && !is_only_old {
             return self.refuse(now, "refused user and password".to_owned(), jitter);
+        }
+        if let Some(old) = &self.challenge {
+            challenge.follow(old);
         }
         self.challenge = Some(challenge);
         self.is_answering = true;

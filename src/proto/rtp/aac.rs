@@ -97,6 +97,9 @@ impl Aac {
         let each = (self.config.size_length + self.config.index_length) as usize;
         for number in 0..header_bits / each {
             let size = read_bits(headers, number * each, self.config.size_length);
+            if size == 0 {
+                continue; // no unit: a frame for each would make thousands of one packet
+            }
             if size > data.len() || self.open.is_some() {
                 return self.take_fragment(packet, size, data, sink);
             }

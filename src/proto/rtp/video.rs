@@ -242,6 +242,9 @@ impl<C: Codec> Collector<C> {
         self.remember_sets();
         if self.is_key && self.sets.is_empty() {
             self.insert_known_sets();
+            if self.check_size().is_err() {
+                return;
+            }
         }
         let frame = RawFrame {
             time: self.time.unwrap_or_default(),

@@ -147,12 +147,12 @@ fn payload_type<'a>(
     offered: impl Iterator<Item = &'a str>,
     lines: &[&str],
 ) -> Result<u8, OfferError> {
-    let offered: Vec<u8> = offered.filter_map(|number| number.parse().ok()).collect();
+    let offered: Vec<u8> = offered.filter_map(read_type).collect();
     let maps: Vec<(u8, String)> = lines
         .iter()
         .filter_map(|line| line.strip_prefix("a=rtpmap:"))
         .filter_map(|map| map.trim().split_once(char::is_whitespace))
-        .filter_map(|(number, name)| Some((number.parse().ok()?, name.trim().to_ascii_uppercase())))
+        .filter_map(|(number, name)| Some((read_type(number)?, name.trim().to_ascii_uppercase())))
         .collect();
     let mapped = maps.iter().find(|(number, name)| {
         (name == "PS" || name.starts_with("PS/"))
@@ -168,6 +168,11 @@ fn payload_type<'a>(
         return Ok(DEFAULT_PAYLOAD_TYPE);
     }
     Err(OfferError::NoProgramStream)
+}
+
+/// A payload type has seven bits (RFC 3550 §5.1): one above would be read as a marker.
+fn read_type(number: &str) -> Option<u8> {
+    number.parse().ok().filter(|number| *number < 128)
 }
 
 /// What an offer is answered.
@@ -233,6 +238,18 @@ mod tests {
         c=IN IP4 192.0.2.10\r\nt=0 0\r\nm=video 40002 TCP/RTP/AVP 96 97 98 99\r\na=recvonly\r\n\
         a=rtpmap:96 PS/90000\r\na=rtpmap:97 MPEG4/90000\r\na=rtpmap:98 H264/90000\r\n\
         a=setup:passive\r\na=connection:new\r\ny=0211000001\r\n";
+
+    #[test]
+    fn a_payload_type_has_seven_bits() {
+        let offer = |number: u32| {
+            let text = format!(
+                "v=0\r\ns=Play\r\nc=IN IP4 10.0.0.1\r\nm=video 6000 RTP/AVP {number}\r\na=rtpmap:{number} PS/90000\r\n"
+            );
+            Offer::parse(text.as_bytes())
+        };
+        assert_eq!(offer(127).unwrap().payload_type, 127);
+        assert!(offer(128).is_err() && offer(254).is_err());
+    }
 
     #[test]
     fn the_offer_of_a_deployed_platform_is_read() {

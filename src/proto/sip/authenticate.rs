@@ -69,6 +69,13 @@ impl Challenge {
         })
     }
 
+    /// Goes on counting where `old` left off, if it is the same nonce (RFC 7616 §3.4).
+    pub fn follow(&mut self, old: &Self) {
+        if (&self.nonce, &self.realm) == (&old.nonce, &old.realm) {
+            self.count = old.count;
+        }
+    }
+
     /// Writes the `Authorization` value for the next request under this challenge.
     pub fn answer(
         &mut self,
@@ -143,6 +150,25 @@ mod tests {
         assert!(answer.contains("nc=00000001, cnonce=\"cn\""), "{answer}");
         let again = challenge.answer(credentials, "REGISTER", "sip:1@2", "cn");
         assert!(again.contains("nc=00000002"), "{again}");
+    }
+
+    #[test]
+    fn the_count_of_one_nonce_goes_on_over_challenges() {
+        let text = "Digest realm=\"r\",nonce=\"n\",qop=\"auth\"";
+        let credentials = || Credentials {
+            username: "u",
+            password: "p",
+        };
+        let mut first = Challenge::parse(text).unwrap();
+        first.answer(credentials(), "REGISTER", "sip:x", "c");
+        let mut again = Challenge::parse(text).unwrap();
+        again.follow(&first);
+        let answer = again.answer(credentials(), "REGISTER", "sip:x", "c");
+        assert!(answer.contains("nc=00000002"), "{answer}");
+        let mut other = Challenge::parse(&text.replace("\"n\"", "\"m\"")).unwrap();
+        other.follow(&first);
+        let answer = other.answer(credentials(), "REGISTER", "sip:x", "c");
+        assert!(answer.contains("nc=00000001"), "{answer}");
     }
 
     #[test]

@@ -104,12 +104,14 @@ fn parse_parts(head: &[u8], body: Bytes) -> Result<Message, ParseError> {
                 body,
             }))
         }
-        (Some(method), Some(uri), true) if uri != "SIP/2.0" => Ok(Message::Request(Request {
-            method: Method::parse(method),
-            uri: uri.to_owned(),
-            headers,
-            body,
-        })),
+        (Some(method), Some(uri), true) if uri != "SIP/2.0" && !method.contains('/') => {
+            Ok(Message::Request(Request {
+                method: Method::parse(method),
+                uri: uri.to_owned(),
+                headers,
+                body,
+            }))
+        }
         _ => Err(ParseError::StartLine),
     }
 }
@@ -133,6 +135,10 @@ fn parse_headers(head: &str) -> Result<Headers, ParseError> {
         if let Some((name, value)) = line.split_once(':') {
             push_values(&mut headers, name.trim(), value.trim());
         }
+    }
+    // One line may hold any number of Vias.
+    if headers.len() > HEADERS_MAX {
+        return Err(ParseError::HeadTooLarge);
     }
     Ok(headers)
 }

@@ -59,7 +59,9 @@ impl Platform {
         let goes_out = offer.transport != MediaTransport::TcpListen;
         if goes_out && !contains(&self.settings.media.networks, offer.address) {
             self.gateway.metrics.refuse("media_network");
-            warn!(address = %offer.address, "media address outside media.networks");
+            if self.wire.is_allowed_to_log() {
+                warn!(address = %offer.address, "media address outside media.networks");
+            }
             return Err(Refusal::new(
                 403,
                 "forbidden",

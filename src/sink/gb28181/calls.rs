@@ -22,7 +22,7 @@ use super::transport::contains;
 use crate::catalog::{Camera, CameraId};
 use crate::proto::rtp::Ssrc;
 use crate::proto::sdp::{Answer, MediaTransport, Offer};
-use crate::proto::sip::{Request, TransactionId};
+use crate::proto::sip::{NameAddress, Request, TransactionId};
 
 /// All calls that exist.
 #[derive(Debug, Default)]
@@ -74,6 +74,16 @@ impl Calls {
         self.calls.len()
     }
 
+    /// The call that a request is inside of: by Call-ID and tags (RFC 3261 §12.2.2). Some platforms leave
+    /// our tag out while the call is not answered.
+    fn of(&mut self, request: &Request) -> Option<&mut Call> {
+        let call = self.calls.get_mut(request.headers.call_id()?)?;
+        let tag = |address: Option<NameAddress>| address.and_then(|address| address.tag);
+        let is_theirs = tag(request.headers.from()) == tag(call.invite.headers.from());
+        let is_ours = tag(request.headers.to()).is_none_or(|tag| tag == call.tag);
+        (is_theirs && is_ours).then_some(call)
+    }
+
     /// The Call-ID of a session.
     pub(super) fn of_session(&self, session: &str) -> Option<String> {
         let found = self.calls.iter().find(|(_, call)| call.session == session);
@@ -87,7 +97,7 @@ impl Platform {
         if request.headers.to().is_some_and(|to| to.tag.is_some())
             || self.calls.calls.contains_key(&call_id)
         {
-            return self.handle_reinvite(id, &request, &call_id);
+            return self.handle_reinvite(id, &request);
         }
         if self.is_stopping() {
             self.count_invite("shutdown");
@@ -256,8 +266,8 @@ impl Platform {
     }
 
     /// The same media is answered as before; other media is refused and the call goes on.
-    fn handle_reinvite(&mut self, id: TransactionId, request: &Request, call_id: &str) {
-        let found = self.calls.calls.get(call_id).map(|call| match &call.stage {
+    fn handle_reinvite(&mut self, id: TransactionId, request: &Request) {
+        let found = self.calls.of(request).map(|call| match &call.stage {
             Stage::Starting => Err(request.answer(491, &call.tag)),
             Stage::Answered { sdp, .. } | Stage::Running { sdp } => {
                 match Offer::parse(&request.body) {
@@ -284,7 +294,7 @@ impl Platform {
 
     pub(super) fn handle_ack(&mut self, request: &Request) {
         let call_id = request.headers.call_id().unwrap_or_default();
-        let Some(call) = self.calls.calls.get_mut(call_id) else {
+        let Some(call) = self.calls.of(request) else {
             return;
         };
         match std::mem::replace(&mut call.stage, Stage::Starting) {
@@ -313,7 +323,11 @@ impl Platform {
 
     pub(super) fn handle_bye(&mut self, id: TransactionId, request: &Request) {
         let call_id = request.headers.call_id().unwrap_or_default();
-        let code = match self.calls.calls.remove(call_id) {
+        let is_inside = self.calls.of(request).is_some();
+        let ended = is_inside
+            .then(|| self.calls.calls.remove(call_id))
+            .flatten();
+        let code = match ended {
             Some(call) => {
                 call.cancelled.cancel();
                 self.wire.remove_call(call_id);
@@ -333,10 +347,11 @@ impl Platform {
 
     pub(super) fn handle_cancel(&mut self, id: TransactionId, request: &Request) {
         let call_id = request.headers.call_id().unwrap_or_default().to_owned();
-        let Some(call) = self.calls.calls.get(&call_id) else {
+        let Some(call) = self.calls.of(request) else {
             return self.respond(id, request, request.answer(481, &token()));
         };
-        self.respond(id, request, request.answer(200, &call.tag.clone()));
+        let tag = call.tag.clone();
+        self.respond(id, request, request.answer(200, &tag));
         // A call that is answered goes on: CANCEL has no effect on it (RFC 3261 §9.2).
         let is_starting = self
             .calls
@@ -354,8 +369,7 @@ impl Platform {
 
     /// Live video has nothing to control: inside a call INFO is taken note of.
     pub(super) fn handle_info(&mut self, id: TransactionId, request: &Request) {
-        let call_id = request.headers.call_id().unwrap_or_default();
-        let code = if self.calls.calls.contains_key(call_id) {
+        let code = if self.calls.of(request).is_some() {
             200
         } else {
             481

@@ -314,6 +314,9 @@ impl Platform {
             .handle_input(Instant::now().into_std(), message, source);
         if self.agent.refused() > refused {
             self.gateway.metrics.refuse("sip_overload");
+            if self.wire.is_allowed_to_log() {
+                warn!(source = %source.address, "too many transactions are open");
+            }
         }
     }
 

@@ -49,7 +49,9 @@ impl Platform {
         let ask = match Ask::parse(&request.body) {
             Ok(ask) => ask,
             Err(error) => {
-                warn!(%error, "MESSAGE not read");
+                if self.wire.is_allowed_to_log() {
+                    warn!(%error, "MESSAGE not read");
+                }
                 self.gateway.metrics.refuse("manscdp_malformed");
                 return self.respond(id, request, request.answer(400, &token()));
             }

@@ -248,7 +248,7 @@ impl Wire {
                     if known.is_some() {
                         self.adopt(Some(stream), address);
                     } else {
-                        self.0.metrics.refuse("sip_stranger");
+                        self.refuse_loudly("sip_stranger", address, "connection from a stranger");
                     }
                 }
                 Err(error) => {
@@ -269,7 +269,7 @@ impl Wire {
             let mut connections = self.connections();
             connections.retain(|_, connection| !connection.is_closed());
             if connections.len() >= CONNECTIONS_MAX {
-                self.0.metrics.refuse("sip_overload");
+                self.refuse_loudly("sip_overload", address, "too many SIP connections");
                 return None;
             }
             connections.insert(address, outbox.clone());
@@ -325,7 +325,10 @@ impl Wire {
                     let frame = buffer.split_to(length).freeze();
                     match parse_stream(&frame) {
                         Ok(message) => self.route(message, source).await,
-                        Err(_) => self.0.metrics.refuse("sip_malformed"),
+                        Err(_) => {
+                            let what = "SIP message not read";
+                            self.refuse_loudly("sip_malformed", address, what);
+                        }
                     }
                     continue;
                 }
@@ -355,7 +358,8 @@ impl Wire {
             return self.refuse(message, source).await;
         };
         if peer.inbox.try_send(Inbound { message, source }).is_err() {
-            self.0.metrics.refuse("sip_overload");
+            let what = "a platform sends faster than it is answered";
+            self.refuse_loudly("sip_overload", source.address, what);
         }
     }
 
@@ -399,7 +403,16 @@ impl Wire {
         }
     }
 
-    fn is_allowed_to_log(&self) -> bool {
+    /// Counts what has no effect, and says so at a limited rate.
+    fn refuse_loudly(&self, reason: &'static str, source: SocketAddr, what: &str) {
+        self.0.metrics.refuse(reason);
+        if self.is_allowed_to_log() {
+            warn!(%source, "{what}");
+        }
+    }
+
+    /// Whether one more line about what strangers send may be written in this second.
+    pub(super) fn is_allowed_to_log(&self) -> bool {
         self.0
             .strangers
             .lock()

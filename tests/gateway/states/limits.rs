@@ -120,9 +120,10 @@ async fn a_recorder_has_four_handshakes_at_once_and_a_stalled_one_delays_nobody(
     slow_are_up.await.unwrap();
     let third_round = |stats: &huiju_sim::farm::GroupStats| stats.connections_total >= 9;
     stalled.group().wait_for(third_round, SOON).await.unwrap();
-    // One of the four is kept for viewers.
+    // One of the four is kept for viewers; the farm may see the end of one after the begin of the next.
     for (name, recorder) in [("慢", &slow), ("停", &stalled)] {
-        assert_eq!(recorder.group().stats().handshakes_max, 3, "{name}");
+        let most = recorder.group().stats().handshakes_max;
+        assert!((3..=4).contains(&most), "{name}: {most}");
     }
     assert_eq!(world.cameras().await.counts()["online"], 24);
     let channel = world.channel("district", "停0").await;
@@ -164,7 +165,7 @@ async fn when_descriptors_run_out_new_cameras_wait_and_all_that_runs_goes_on() {
         "\"id\": \"education\",",
         "\"id\": \"education\", \"pull\": \"always\",",
     );
-    world.reload().await;
+    world.reload_whatever_goes().await;
     let is_full = |cameras: &crate::observe::Cameras| {
         cameras.count("online") > 10
             && cameras.count("offline/gateway") > 10

@@ -1,7 +1,7 @@
 //! The dialog of a session (RFC 3261 §12), held as one widely used platform holds it.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,6 +109,8 @@ pub enum Reinvite {
     Same,
     /// Another port.
     Changed,
+    /// Another address, the platform's or a stranger's.
+    To(IpAddr),
 }
 
 /// How BYE is sent.
@@ -301,6 +303,7 @@ impl Dialog {
         let offer = match change {
             Reinvite::Same => self.offer.clone(),
             Reinvite::Changed => moved(&self.offer),
+            Reinvite::To(address) => led_to(&self.offer, address),
         };
         let cseq = self.core.next_cseq();
         let request = self
@@ -362,6 +365,15 @@ fn moved(offer: &str) -> String {
         &format!(" {} ", port.wrapping_add(2)),
         1,
     )
+}
+
+/// The offer with another address in each `c=`.
+fn led_to(offer: &str, address: IpAddr) -> String {
+    let lines = offer.lines().map(|line| match line.strip_prefix("c=") {
+        Some(_) => format!("c=IN IP4 {address}\r\n"),
+        None => format!("{line}\r\n"),
+    });
+    lines.collect()
 }
 
 /// RFC 3261 would wait 32 s; who does not answer in five is broken.

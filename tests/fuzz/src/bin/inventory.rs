@@ -1,0 +1,106 @@
+//! Inventory files to records: `import::read_rows`, `import::to_record`. The reader takes a path only, so
+//! every input goes through a file.
+//!
+//! ```text
+//! `y` YAML, anything else CSV | the file
+//! ```
+
+#![no_main]
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use huiju::catalog::{Department, Pull, Record};
+use huiju::import::{Column, Row, read_rows, to_record};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((kind, file)) = data.split_first() else {
+        return;
+    };
+    let extension = if *kind == b'y' { "yaml" } else { "csv" };
+    let path = scratch().join(format!("{}.{extension}", std::process::id()));
+    std::fs::write(&path, file).expect("a folder to write to");
+    let rows = match read_rows(&path) {
+        Ok(rows) => rows,
+        Err(problem) => {
+            assert!(!problem.message.is_empty());
+            return;
+        }
+    };
+    let departments = departments();
+    assert!(!rows.is_empty());
+    let lines = 1 + file
+        .iter()
+        .filter(|byte| matches!(byte, b'\n' | b'\r'))
+        .count() as u64;
+    for row in &rows {
+        assert!(
+            (1..=lines).contains(&row.line),
+            "line {} of {lines}",
+            row.line
+        );
+        let told = match to_record(row, &departments) {
+            Ok(record) => {
+                check(&record, &departments);
+                format!("{record:?}")
+            }
+            Err(problems) => {
+                assert!(!problems.is_empty());
+                problems.iter().map(ToString::to_string).collect()
+            }
+        };
+        assert!(!holds_secret(row) || !told.contains(SECRET), "{told}");
+    }
+});
+
+fn check(record: &Record, departments: &[Department]) {
+    let found = departments
+        .iter()
+        .find(|department| department.id == record.department);
+    let department = found.expect("a department that there is");
+    assert!(department.ports.contains(&record.location.port));
+    if let Ok(address) = record.location.host.parse::<IpAddr>() {
+        let networks = &department.networks;
+        assert!(networks.is_empty() || networks.iter().any(|network| network.contains(&address)));
+    }
+    assert!(!record.name.is_empty() && record.name.len() <= 1024);
+    assert!(matches!(record.point_class, 1 | 2 | 3 | 9));
+    assert!(record.bearing.is_none_or(|degrees| degrees < 360));
+    if let Some(place) = record.coordinates {
+        assert!(place.longitude.abs() <= 180.0 && place.latitude.abs() <= 90.0);
+    }
+}
+
+/// Whether the row has the secret where a secret belongs, and nowhere else.
+fn holds_secret(row: &Row) -> bool {
+    let mut fields = row
+        .fields
+        .iter()
+        .filter(|(_, field)| field.text.contains(SECRET));
+    let is_password = matches!(fields.next(), Some((Column::Password, _)));
+    is_password && fields.next().is_none()
+}
+
+fn departments() -> [Department; 2] {
+    let department = |id: &str, name: &str, network: &str, ports| Department {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        networks: vec![network.parse().expect("a network")],
+        ports,
+        pull: Pull::OnDemand,
+        industry: "11".to_owned(),
+        network: 6,
+    };
+    [
+        department("education", "区教育局", "10.11.0.0/16", vec![554]),
+        department("social", "社会面", "fd00::/8", vec![554, 8554]),
+    ]
+}
+
+/// `run` says where.
+fn scratch() -> PathBuf {
+    std::env::temp_dir()
+}
+
+const SECRET: &str = "s3cret";
