@@ -30,6 +30,7 @@ mod raw;
 mod readers;
 mod refusals;
 mod reload;
+mod reload_random;
 mod reload_refused;
 mod reload_settings;
 mod restart;

@@ -362,6 +362,29 @@ async fn a_platforms_password_that_was_corrected_in_its_file_registers_at_once()
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a defect of src: a camera that moves keeps its old department in the store"]
+async fn a_camera_that_moves_to_another_department_is_the_same_wherever_it_goes_then() {
+    let world = World::new("reload-department")
+        .row("education", "东门", "rtsp://127.50.0.1:8554/a")
+        .platform("district")
+        .start()
+        .await;
+    let identity = async || {
+        let item = world.camera_item("东门").await;
+        (item["id"].clone(), item["gb_code"].clone())
+    };
+    let known = identity().await;
+    world.set_field("东门", "department", "health");
+    let report = world.reload().await;
+    assert_eq!(report["cameras_removed"], json!([]));
+    assert_eq!(identity().await, known, "its address says who it is");
+    world.set_field("东门", "url", "rtsp://127.50.0.2:8554/a");
+    let report = world.reload().await;
+    assert_eq!(report["cameras_removed"], json!([]));
+    assert_eq!(identity().await, known, "its department and source_id do");
+}
+
 /// A world of two cameras, 东门 and 西门.
 pub(crate) fn two_gates(name: &str, video: &std::sync::Arc<Clip>) -> crate::world::WorldBuilder {
     World::new(name)
