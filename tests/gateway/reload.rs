@@ -352,7 +352,7 @@ async fn a_platforms_password_that_was_corrected_in_its_file_registers_at_once()
         .unwrap();
     world.write_secret("district.pw", PASSWORD);
     let mut expected = nothing();
-    expected["platforms_restarted"] = json!(["district"]);
+    expected["platforms_changed"] = json!(["district"]);
     assert_eq!(world.reload().await, expected);
     world.platform("district").registered(SOON).await.unwrap();
     assert_eq!(
