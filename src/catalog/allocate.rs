@@ -11,7 +11,7 @@ pub struct Known {
     pub id: CameraId,
     /// Its code.
     pub code: GbCode,
-    /// The department it was first seen in.
+    /// The department it is in.
     pub department: String,
     /// The department's own id of it.
     pub source_id: Option<String>,
@@ -163,11 +163,12 @@ impl Registry {
             return Err(Conflict::Duplicate(origin.clone()));
         }
         if let Some(known) = found.and_then(|id| self.known.get_mut(&id)) {
-            let old = (known.source_id.clone(), known.location.clone());
+            let old = known.clone();
+            known.department.clone_from(&record.department);
             known.source_id = record.source_id.clone().or_else(|| known.source_id.clone());
             known.location = record.location.key();
             let known = known.clone();
-            let is_new = old != (known.source_id.clone(), known.location.clone());
+            let is_new = old != known;
             self.learn(known.clone());
             return Ok((known, is_new));
         }

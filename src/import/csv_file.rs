@@ -5,21 +5,15 @@ use std::borrow::Cow;
 use encoding_rs::GB18030;
 
 use super::columns::Column;
+use super::cut_off;
 use super::record::{Field, Row};
 use crate::problem::Problem;
 
 /// Reads the rows; line and column of a field count from 1, the column in fields.
 pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Problem> {
     let text = decode(bytes);
-    if !text.is_empty() && !text.ends_with(['\n', '\r']) {
-        let line = text.lines().count() as u64;
-        return Err(Problem {
-            file: file.to_owned(),
-            line,
-            column: 0,
-            message: "the last line has no end: the file is cut off, or needs a line break there"
-                .to_owned(),
-        });
+    if let Some(problem) = cut_off(file, &text).or_else(|| unclosed_quote(file, &text)) {
+        return Err(problem);
     }
     let fail = |line, column, message| Problem {
         file: file.to_owned(),
@@ -78,6 +72,27 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Problem> {
         });
     }
     Ok(rows)
+}
+
+/// A quote that opens a field and is never closed takes all rows behind it into that field.
+fn unclosed_quote(file: &str, text: &str) -> Option<Problem> {
+    let (mut line, mut opened_at, mut is_at_start) = (1, None, true);
+    for byte in text.bytes() {
+        match (byte, opened_at) {
+            (b'"', None) if is_at_start => opened_at = Some(line),
+            // Two quotes inside a field stand for one: closed and opened again.
+            (b'"', Some(_)) => opened_at = None,
+            _ => {}
+        }
+        is_at_start = opened_at.is_none() && matches!(byte, b',' | b'\n' | b'\r' | b'"');
+        line += u64::from(byte == b'\n');
+    }
+    opened_at.map(|line| Problem {
+        file: file.to_owned(),
+        line,
+        column: 0,
+        message: "a quote opens here and is never closed".to_owned(),
+    })
 }
 
 fn columns(file: &str, header: &csv::StringRecord) -> Result<Vec<Column>, Problem> {
@@ -146,6 +161,30 @@ mod tests {
                 message
             );
         }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_or_has_an_open_quote_is_refused_whole() {
+        let table: [(&[u8], &str); 3] = [
+            (
+                b"name,department,url\na,b,c",
+                "x.csv:2: the last line has no end",
+            ),
+            (
+                b"name,department,url\n\"a,b,c\nd,e,f\n",
+                "x.csv:2: a quote opens here",
+            ),
+            (
+                b"name,department,url\n\"a\"\"b,b,c\nd,e,f\n",
+                "x.csv:2: a quote opens here",
+            ),
+        ];
+        for (bytes, message) in table {
+            let problem = read("x.csv", bytes).unwrap_err().to_string();
+            assert!(problem.starts_with(message), "{problem}");
+        }
+        let right = "name,department,url\n\"a \"\"b\"\", c\",5\" tube,d\n\"e\nf\",g,h\n";
+        assert_eq!(read("x.csv", right.as_bytes()).unwrap().len(), 2);
     }
 
     #[test]

@@ -75,5 +75,17 @@ pub fn exposed_secret(path: &Path, rows: &[Row]) -> Option<Problem> {
     })
 }
 
+/// A last line without an end: whoever wrote the file had not finished.
+fn cut_off(file: &str, text: &str) -> Option<Problem> {
+    let is_cut_off = !text.is_empty() && !text.ends_with(['\n', '\r']);
+    is_cut_off.then(|| Problem {
+        file: file.to_owned(),
+        line: text.lines().count() as u64,
+        column: 0,
+        message: "the last line has no end: the file is cut off, or needs a line break there"
+            .to_owned(),
+    })
+}
+
 const FILE_BYTES_MAX: u64 = 32 << 20;
 const ROWS_MAX: usize = 100_000;

@@ -1,6 +1,7 @@
 //! An inventory in YAML: `cameras: [{name: …}, …]`.
 
 use super::columns::Column;
+use super::cut_off;
 use super::record::{Field, Row};
 use crate::problem::Problem;
 use crate::yaml::{Node, Value, parse};
@@ -14,6 +15,9 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Problem> {
         message: message.to_owned(),
     };
     let text = str::from_utf8(bytes).map_err(|_| fail(0, 0, "is not UTF-8"))?;
+    if let Some(problem) = cut_off(file, text) {
+        return Err(problem);
+    }
     let node = parse(file, text)?;
     let Value::Map(entries) = &node.value else {
         return Err(fail(node.line, node.column, "must be `cameras: [ … ]`"));
@@ -90,7 +94,7 @@ mod tests {
         let rows = read("x.yaml", text.as_bytes()).unwrap();
         assert_eq!(rows[0].fields[&Column::Name].text, "东门");
         assert!(rows[1].broken.as_ref().unwrap().contains("quotes"));
-        let error = read("x.yaml", b"cameras: [{nam: a}]").unwrap_err();
+        let error = read("x.yaml", b"cameras: [{nam: a}]\n").unwrap_err();
         assert_eq!(
             error.to_string(),
             "x.yaml:1:12: unknown column `nam`: did you mean `name`?"

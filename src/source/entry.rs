@@ -82,6 +82,8 @@ pub(super) struct Inner {
     pub(super) address: Option<IpAddr>,
     /// When its last try failed.
     pub(super) failed_at: Option<Instant>,
+    /// Before that a try that comes before its time is not made.
+    pub(super) not_before: Option<Instant>,
     /// Its last verdict was that it is off line.
     pub(super) was_down: bool,
 }

@@ -20,6 +20,7 @@ use super::shared::Shared;
 use crate::catalog::Camera;
 use crate::descriptors::Held;
 use crate::ledger::Cause;
+use crate::task::Tasks;
 
 /// A session that plays, with what it uses.
 pub(super) struct Opened {
@@ -51,7 +52,8 @@ pub(super) async fn open(
     let descriptor = shared.descriptors.take(1);
     let descriptor =
         descriptor.ok_or_else(|| Failure::new(Cause::Gateway, "no file descriptor is left"))?;
-    let opened = Opened::shake_hands(target.camera.clone(), address, recorder, login, pass);
+    let (camera, tasks) = (target.camera.clone(), shared.tasks.clone());
+    let opened = Opened::shake_hands(camera, address, recorder, login, pass, tasks);
     // In a task of its own: a handshake that nobody waits for any more goes on to its end, so that a
     // password that is refused late is counted all the same.
     let (outcome, opened_by) = oneshot::channel();
@@ -98,6 +100,7 @@ impl Opened {
         recorder: Arc<Recorder>,
         login: Option<Login>,
         pass: Pass,
+        tasks: Tasks,
     ) -> Result<RtspSession, Failure> {
         let handshake = RtspSession::open(&camera, address, recorder.group.clone());
         // The library's parser of SDP dies on some lines: that is this camera's failure, and no more.
@@ -115,9 +118,11 @@ impl Opened {
         let opened = opened.unwrap_or_else(|_| Err(late()));
         if opened.is_err() {
             // A recorder must have seen the end of one connection before the next begins.
-            sleep(SETTLE_TIME).await;
+            tasks.spawn("slot", async move {
+                sleep(SETTLE_TIME).await;
+                drop(slot);
+            });
         }
-        drop(slot);
         match login {
             Some(login) => login.settle(opened).await,
             None => opened,

@@ -70,6 +70,7 @@ impl Pull<'_> {
     async fn run(&self) {
         let mut targets = self.entry.target.subscribe();
         let mut last_media = None;
+        self.hold_back();
         loop {
             let target = targets.borrow_and_update().clone();
             let Some(target) = target else {
@@ -111,9 +112,9 @@ impl Pull<'_> {
 
     /// One session, from the handshake to its end.
     async fn session(&self, target: &Target, last_media: &mut Option<Instant>) -> Failure {
-        let failed_at = self.entry.inner().failed_at;
-        if let Some(failed_at) = failed_at {
-            sleep_until(failed_at + TRY_PAUSE).await;
+        let not_before = self.entry.inner().not_before;
+        if let Some(not_before) = not_before {
+            sleep_until(not_before).await;
         }
         // A camera that is known to be off line is so until a try ends well.
         if self.entry.status.borrow().state.state() == State::Unknown {
@@ -241,7 +242,10 @@ impl Pull<'_> {
     ) -> bool {
         let may_hurry = !matches!(cause, Cause::AuthLocked | Cause::AuthFailed);
         tokio::select! {
-            () = sleep_until(until) => true,
+            () = sleep_until(until) => {
+                self.entry.inner().not_before = None;
+                true
+            }
             () = unwanted(self.entry, self.shared) => false,
             () = changed(targets, target, self.entry) => {
                 self.start_anew().await;
@@ -249,9 +253,21 @@ impl Pull<'_> {
             }
             // Somebody new wants the camera, or its neighbours are back: it is tried at once, though never
             // with a password that was refused.
-            () = self.entry.wanted.notified(), if cause != Cause::AuthLocked => true,
-            () = self.entry.woken.notified(), if may_hurry => true,
+            () = self.entry.wanted.notified(), if cause != Cause::AuthLocked => {
+                self.hold_back();
+                true
+            }
+            () = self.entry.woken.notified(), if may_hurry => {
+                self.hold_back();
+                true
+            }
         }
+    }
+
+    /// The next try comes before its time: not sooner than this after the last that failed.
+    fn hold_back(&self) {
+        let mut inner = self.entry.inner();
+        inner.not_before = inner.failed_at.map(|at| at + TRY_PAUSE);
     }
 
     /// What was learned of the camera before is no reason to wait now.
@@ -260,7 +276,7 @@ impl Pull<'_> {
         self.tear_down().await;
         let mut inner = self.entry.inner();
         inner.backoff = super::Backoff::default();
-        inner.failed_at = None;
+        (inner.failed_at, inner.not_before) = (None, None);
     }
 
     /// Ends the session for good.

@@ -128,7 +128,8 @@ impl Sources {
         let verdicts = before.map_or(0, |status| status.verdicts);
         let lease = self.lease_for(camera, |leases| &mut leases.probes)?;
         let mut status = lease.status();
-        let is_done = |status: &Status| status.verdicts > verdicts || status.is_live;
+        let is_live = |status: &Status| status.is_live && status.state.state() != State::Connecting;
+        let is_done = |status: &Status| status.verdicts > verdicts || is_live(status);
         // Whoever waits in the gate for so long is told what is known so far.
         let known = timeout(PROBE_TIME, status.wait_for(is_done)).await;
         drop(known);

@@ -37,7 +37,7 @@ impl Store {
         {
             let mut insert = transaction.prepare(
                 "INSERT INTO cameras (id, code, department, source_id, location) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (id) DO UPDATE SET source_id = excluded.source_id, location = excluded.location",
+                 ON CONFLICT (id) DO UPDATE SET department = excluded.department, source_id = excluded.source_id, location = excluded.location",
             )?;
             for known in cameras {
                 let (id, code) = (known.id.as_str(), known.code.as_str());

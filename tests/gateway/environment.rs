@@ -11,7 +11,6 @@ use crate::reload::{nothing, two_gates};
 use crate::world::{SOON, World, clip, command, get};
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a defect of src: a probe that succeeds may be told as `connecting`"]
 async fn check_connects_to_some_cameras_of_each_department_and_says_how_they_are() {
     let video = clip(ClipKind::H264Small).await;
     let wrong = CameraSettings::new(&video).digest("viewer", "the-right-one");

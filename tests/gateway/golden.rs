@@ -55,16 +55,6 @@ async fn no_message_repeats_a_secret() {
     }
 }
 
-/// What `check` should say where it says it badly: without the library's own words, each at its place, all
-/// at once.
-#[tokio::test]
-#[ignore = "defects of src: messages that mislead"]
-async fn every_bad_message_is_a_better_one() {
-    let config = said_of("defects", "config-").await;
-    let inventory = said_of("defects", "inventory-").await;
-    all_are_as_expected(&[config, inventory].concat());
-}
-
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway/golden")
 }

@@ -363,7 +363,6 @@ async fn a_platforms_password_that_was_corrected_in_its_file_registers_at_once()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a defect of src: a camera that moves keeps its old department in the store"]
 async fn a_camera_that_moves_to_another_department_is_the_same_wherever_it_goes_then() {
     let world = World::new("reload-department")
         .row("education", "东门", "rtsp://127.50.0.1:8554/a")

@@ -257,10 +257,9 @@ impl Model {
             1 => platform["keepalive"] = json!({"interval": format!("{}s", 20 + number % 40)}),
             2 => platform["limits"] = json!({"sessions": 100 + number}),
             3 => platform["media"]["lost_grace"] = json!(format!("{}s", 20 + number % 40)),
-            // Who may send as the platform: it begins anew.
+            // What carries SIP: it begins anew.
             _ if id == "city" => {
-                let other = format!("10.{}.0.0/16", number % 250);
-                platform["signalling"] = json!(["127.41.0.0/16", other]);
+                platform["transport"] = json!(if number % 2 == 0 { "udp" } else { "tcp" });
             }
             _ => return "nothing".to_owned(),
         }
@@ -331,9 +330,7 @@ impl Model {
             let list = match (before.platform(id), self.now.platform(id)) {
                 (None, Some(_)) => "platforms_added",
                 (Some(_), None) => "platforms_removed",
-                (Some(old), Some(new)) if old["signalling"] != new["signalling"] => {
-                    "platforms_restarted"
-                }
+                (Some(old), Some(new)) if transport(old) != transport(new) => "platforms_restarted",
                 (Some(old), Some(new)) if meaning_of_platform(old) != meaning_of_platform(new) => {
                     "platforms_changed"
                 }
@@ -354,11 +351,7 @@ impl Model {
     /// What has come of a reload at the recorder and at the platforms.
     fn expect(&mut self, before: &Files) {
         self.expect_pulls(&before.pulled());
-        let begins = |files: &Files| {
-            files
-                .platform("city")
-                .map(|city| city["signalling"].clone())
-        };
+        let begins = |files: &Files| files.platform("city").map(transport);
         if self.now.city.is_none() && begins(before) != begins(&self.now) {
             *self.registrations.get_mut("city").unwrap() += 1;
         }
@@ -456,11 +449,17 @@ impl Files {
 }
 
 /// What is left out means its default.
+/// What carries SIP to a platform.
+fn transport(platform: &Value) -> String {
+    platform["transport"].as_str().unwrap_or("udp").to_owned()
+}
+
 fn meaning_of_platform(platform: &Value) -> Value {
     let mut meaning = platform.clone();
     let defaults = [
         ("keepalive", json!({"interval": "60s"})),
         ("limits", json!({"sessions": 500})),
+        ("transport", json!("udp")),
     ];
     for (key, default) in defaults {
         if meaning[key].is_null() {

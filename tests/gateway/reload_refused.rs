@@ -190,7 +190,6 @@ async fn an_inventory_that_is_cut_off_anywhere_removes_no_more_than_a_few_camera
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a defect of src: a value of a YAML inventory that is cut off is taken for whole"]
 async fn an_inventory_in_yaml_that_is_cut_off_changes_no_camera() {
     let mut world = World::new("reload-cut-yaml")
         .platform("district")
@@ -224,7 +223,6 @@ async fn an_inventory_in_yaml_that_is_cut_off_changes_no_camera() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a defect of src: a quote that is never closed swallows the rows behind it"]
 async fn an_inventory_with_a_quote_that_is_never_closed_changes_nothing() {
     let mut builder = World::new("reload-quote").platform("district");
     for number in 0..10 {

@@ -309,6 +309,10 @@ impl Platform {
         if let Message::Request(request) = &message {
             debug!(method = request.method.as_str(), source = %source.address, "request");
         }
+        // What it may do was decided before it asked.
+        if self.plan.has_changed().unwrap_or(false) {
+            self.follow_catalog();
+        }
         let refused = self.agent.refused();
         self.agent
             .handle_input(Instant::now().into_std(), message, source);

@@ -13,11 +13,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use huiju_sim::farm::{CameraSettings, Fault, Misdeed, Step};
+use huiju_sim::farm::CameraSettings;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::observe::{Cameras, Interval};
+use crate::observe::Interval;
 use crate::world::{SOON, World, WorldBuilder};
 
 /// A camera and what becomes of it.
@@ -148,33 +148,6 @@ async fn every_misbehaving_camera_ends_in_its_state_and_harms_nobody() {
     let is_released = until(released).await;
     assert!(is_released, "{idle:?}, then {:?}", world.usage());
     assert_eq!(world.panics(), Vec::<String>::new());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "the RTSP library reads such a head for minutes without a pause, which no timer can end"]
-async fn heads_without_end_hold_nobody_up() {
-    let clips = media::Clips::new().await;
-    let endless = || {
-        let fault = Fault::At(Step::Accept, Misdeed::EndlessHead);
-        clips.camera().fault(fault)
-    };
-    let names = ["甲", "乙", "丙", "丁"];
-    let mut world = World::new("endless").platform("district");
-    for name in names {
-        world = world.camera(name, endless());
-    }
-    let world = world.camera("好", clips.camera());
-    let world = world.department("education", json!({"pull": "always"}));
-    let world = world.start().await;
-    let is_over = |cameras: &Cameras| {
-        let are_out = names
-            .iter()
-            .all(|name| cameras.state(name) == "offline/timeout");
-        are_out && cameras.state("好") == "online"
-    };
-    world.cameras_are(Duration::from_secs(15), is_over).await;
-    let busy = world.usage();
-    assert!(busy.resident_max_mib < MEMORY_MAX_MIB, "{busy:?}");
 }
 
 #[test]
