@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use huiju_sim::platform::dialog::Bye;
-use huiju_sim::platform::{Ack, CancelAt, Options, Repeats};
+use huiju_sim::platform::{Ack, Answer, CancelAt, Media, Options, Repeats, What};
 
-use super::{Row, Scene, ends_well, play, plays, row};
+use super::{Row, SLOW, Scene, ends_well, play, plays, row};
 use crate::world::SOON;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,8 +75,26 @@ fn acknowledged() -> Vec<Row> {
 }
 
 fn cancelled() -> Vec<Row> {
+    let ended = ("487; the camera is released", "应答 487 并释放摄像机");
     let too_late = ("too late: the session goes on", "为时已晚，会话继续");
     vec![
+        row(
+            "cancel_at_once",
+            ("cancels right behind its INVITE", "INVITE 发出后立即取消"),
+            ended,
+            2,
+            |scene| Box::pin(cancels(scene, CancelAt::Once)),
+        ),
+        row(
+            "cancel_trying",
+            (
+                "cancels when the 100 came, while the camera opens",
+                "收到 100 后、摄像机打开期间取消",
+            ),
+            ended,
+            2,
+            |scene| Box::pin(cancels(scene, CancelAt::Trying)),
+        ),
         row(
             "cancel_answered",
             ("cancels when the 200 came", "收到 200 后才取消"),
@@ -120,6 +138,23 @@ fn ended() -> Vec<Row> {
             unknown,
             2,
             |scene| Box::pin(says_wrong_bye(scene, Bye::WrongCallId)),
+        ),
+        row(
+            "bye_silence",
+            ("does not answer our BYE", "不应答我方的 BYE"),
+            (
+                "BYE is repeated; the session has ended",
+                "重发 BYE，会话已结束",
+            ),
+            3,
+            |scene| Box::pin(is_told_bye(scene, Answer::Silence, 3)),
+        ),
+        row(
+            "bye_500",
+            ("answers our BYE with 500", "以 500 应答我方的 BYE"),
+            ("the session has ended", "会话已结束"),
+            3,
+            |scene| Box::pin(is_told_bye(scene, Answer::Status(500), 1)),
         ),
     ]
 }
@@ -201,6 +236,55 @@ async fn cancels_late(scene: &Scene<'_>, at: CancelAt) {
     assert_eq!(scene.invites("cancelled").await, 0.0, "INVITEs cancelled");
     ends_well(session).await;
     scene.is_faultless();
+}
+
+async fn cancels(scene: &Scene<'_>, at: CancelAt) {
+    scene.registered().await;
+    let channel = scene.world.channel(scene.row.name, SLOW).await;
+    let options = Options {
+        cancel: Some(at),
+        ..Options::default()
+    };
+    let invited = scene.platform().invite(&channel, Media::Udp, options);
+    let refused = scene.within(invited).await.unwrap_err();
+    assert_eq!(refused.code(), Some(487), "{refused}");
+    assert_eq!(scene.invites("cancelled").await, 1.0, "INVITEs cancelled");
+    sessions(scene, 0).await;
+    let camera = scene.world.camera(SLOW);
+    let released = camera.wait_for(|stats| stats.connections == 0, SOON).await;
+    assert_eq!(released.unwrap().sessions_abandoned, 0);
+    scene.is_faultless();
+}
+
+/// An operator ends the session: the platform is told so.
+async fn is_told_bye(scene: &Scene<'_>, answer: Answer, byes: usize) {
+    let session = scene.watch().await;
+    let platform = scene.platform();
+    platform.set_faults(|faults| faults.bye = answer);
+    let all = scene.world.admin("/api/v1/sessions", |_| true).await;
+    let items = all["items"].as_array().unwrap();
+    let ours = items.iter().find(|item| item["platform"] == scene.row.name);
+    let id = ours.unwrap()["id"].as_str().unwrap();
+    let told = async {
+        let stopped = scene.world.command(&["session", "stop", id]).await;
+        assert!(stopped.status.success(), "{stopped:?}");
+        let mut mark = platform.mark();
+        for _ in 1..byes {
+            scene.event(mark, is_bye).await;
+            mark = platform.mark();
+        }
+        scene.event(0, is_bye).await;
+        sessions(scene, 0).await;
+    };
+    scene.within(told).await;
+    platform.set_faults(|faults| faults.bye = Answer::Usual);
+    let packets = session.stats().packets;
+    ends_well(scene.watch().await).await;
+    assert_eq!(session.stats().packets, packets, "media after BYE");
+}
+
+fn is_bye(what: &What) -> bool {
+    matches!(what, What::Bye { .. })
 }
 
 async fn says_bye(scene: &Scene<'_>, how: Bye, expected: &[u16]) {

@@ -213,12 +213,14 @@ async fn play(test: &str, rows: Vec<Row>) {
     let prompt = json!({"keepalive": {"interval": "5s"}});
     let mut builder = World::new(test)
         .camera(CAMERA, CameraSettings::new(&video))
+        .camera(SLOW, CameraSettings::new(&video).describe_delay(OPENING))
         .platform_with(WITNESS, |_| {}, prompt);
     for row in &rows {
         builder = builder.platform_with(row.name, row.settings, row.config.clone());
     }
     let mut world = builder.without_gateway().await;
     world.start_gateway().await;
+    let idle = resident(&world, "VmRSS");
     let rows = join_all(rows.iter().map(|row| play_row(&world, row)));
     let (played, (session, before)) = tokio::join!(rows, witness(&world));
     let problems: Vec<String> = played.into_iter().flatten().collect();
@@ -229,6 +231,8 @@ async fn play(test: &str, rows: Vec<Row>) {
         world.log()
     );
 
+    let most = resident(&world, "VmHWM");
+    assert!(most < idle + MEMORY_MAX_KIB, "{idle} KiB, then {most} KiB");
     let after = world.admin(&witness_path(), |_| true).await;
     for field in ["registered", "since", "reason"] {
         assert_eq!(after[field], before[field], "{field} of the witness");
@@ -252,6 +256,14 @@ async fn witness(world: &World) -> (Session, Value) {
     let session = witness.invite(&channel, Media::Udp, options).await.unwrap();
     plays(&session).await;
     (session, told)
+}
+
+/// The gateway's memory in KiB: `VmRSS` now, `VmHWM` the most so far.
+fn resident(world: &World, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", world.gateway_pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let value = line.unwrap().trim_matches([':', ' ', '\t', 'k', 'B']);
+    value.parse().unwrap()
 }
 
 fn witness_path() -> String {
@@ -336,6 +348,11 @@ The last column says by when what the gateway does is so.
 const WITNESS: &str = "witness";
 /// The one camera.
 const CAMERA: &str = "东门";
+/// One that takes its time to open.
+const SLOW: &str = "西门";
+const OPENING: Duration = Duration::from_secs(4);
+/// What the gateway may take more while its platforms misbehave.
+const MEMORY_MAX_KIB: u64 = 64 * 1024;
 /// What a machine under load may be late.
 const GRACE: Duration = Duration::from_secs(2);
 /// Longer than any row may take.

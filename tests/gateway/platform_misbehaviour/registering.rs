@@ -28,6 +28,7 @@ async fn platforms_that_register_us_in_odd_ways_are_registered_at() {
 pub(super) fn refusals() -> Vec<Row> {
     let mut rows = for_a_minute();
     rows.extend(for_a_while());
+    rows.extend(elsewhere());
     rows
 }
 
@@ -155,6 +156,12 @@ fn for_a_while() -> Vec<Row> {
             |scene| Box::pin(speaks_at_last(scene)),
         )
         .at(|settings| settings.faults.silent = true),
+    ]
+}
+
+/// Those that send us elsewhere.
+fn elsewhere() -> Vec<Row> {
+    vec![
         row(
             "redirect_to_itself",
             ("redirects each REGISTER to itself", "将注册重定向到自身"),

@@ -21,13 +21,16 @@ async fn platforms_that_answer_badly_keep_their_pictures() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn platforms_that_restart_or_move_keep_their_pictures() {
-    play("odd-moves", moves()).await;
+    let mut rows = moves();
+    rows.extend(connections());
+    play("odd-moves", rows).await;
 }
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = heartbeats();
     rows.extend(answers());
     rows.extend(moves());
+    rows.extend(connections());
     rows
 }
 
@@ -236,20 +239,42 @@ fn moves() -> Vec<Row> {
             2,
             |scene| Box::pin(moves_outside(scene)),
         ),
+    ]
+}
+
+fn connections() -> Vec<Row> {
+    let by_tcp = || json!({"transport": "tcp", "keepalive": {"interval": "5s", "missed_max": 2}});
+    let lost = (
+        "lost after two beats, registered anew once it behaves; the session goes on",
+        "两次心跳失败后判定离线，恢复后重新注册，会话继续",
+    );
+    vec![
+        row(
+            "tcp_close_after_message",
+            (
+                "closes its TCP connection behind each message",
+                "每发一条报文即关闭 TCP 连接",
+            ),
+            (
+                "connects anew for each request; registered, with a heartbeat",
+                "每个请求重新建立连接，正常注册并保活",
+            ),
+            5,
+            |scene| Box::pin(connects_anew(scene)),
+        )
+        .at(|settings| settings.faults.connections = Connections::CloseAfterMessage)
+        .with(by_tcp()),
         row(
             "tcp_close_in_message",
             (
                 "closes its TCP connection in the middle of an answer, for a while",
                 "一段时间内在应答中途关闭 TCP 连接",
             ),
-            (
-                "lost after two beats, registered anew once it behaves; the session goes on",
-                "两次心跳失败后判定离线，恢复后重新注册，会话继续",
-            ),
+            lost,
             15,
             |scene| Box::pin(connection_fails(scene, Connections::CloseInMessage)),
         )
-        .with(json!({"transport": "tcp", "keepalive": {"interval": "5s", "missed_max": 2}})),
+        .with(by_tcp()),
     ]
 }
 
@@ -394,6 +419,16 @@ async fn moves_outside(scene: &Scene<'_>) {
     platform.send_from_home();
     scene.told(true, "").await;
     ends_well(session).await;
+}
+
+async fn connects_anew(scene: &Scene<'_>) {
+    scene.within(scene.registered()).await;
+    let mark = scene.platform().mark();
+    scene.event(mark, is_keepalive).await;
+    scene.event(scene.platform().mark(), is_keepalive).await;
+    scene.told(true, "").await;
+    assert_eq!(missed(scene).await, 0.0, "missed");
+    scene.is_faultless();
 }
 
 async fn connection_fails(scene: &Scene<'_>, fault: Connections) {
