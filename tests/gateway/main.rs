@@ -7,12 +7,14 @@
 )]
 
 mod alerts;
+mod canaries;
 mod commands;
 mod configuration;
 mod documentation;
 mod endurance;
 mod first_light;
 mod hostile;
+mod hostile_cameras;
 mod invites;
 mod judges;
 mod lifecycle;
