@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod canaries;
 mod commands;
 mod configuration;
 mod documentation;
@@ -16,6 +17,7 @@ mod environment;
 mod first_light;
 mod golden;
 mod hostile;
+mod hostile_cameras;
 mod invites;
 mod judges;
 mod lifecycle;

@@ -126,7 +126,7 @@ pub(super) const ROWS: &[OddSdp] = &[
         "content_base_of_another_host",
         "no report: cameras behind NAT name their inner address",
         |sdp| {
-            change_base(sdp, |_| "rtsp://192.168.1.64:554/stream/main/".to_owned());
+            change_base(sdp, |_| "rtsp://127.99.0.11:8554/stream/main/".to_owned());
         },
     ),
     plays(
