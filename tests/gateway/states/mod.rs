@@ -12,16 +12,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The most of these moments that lie within one second. Two that the gateway made a second apart may come
-/// a little closer.
-fn most_in_a_second(mut moments: Vec<Instant>) -> usize {
+/// Whether these moments are never more than so many a second, over whatever stretch of time. Where the
+/// machine is busy some are seen late, and others right behind them.
+fn are_within_rate(mut moments: Vec<Instant>, rate: usize) -> bool {
     moments.sort();
-    let second = Duration::from_millis(960);
-    let within = |(at, first): (usize, &Instant)| {
-        let others = moments[at..].iter();
-        others
-            .take_while(|moment| **moment < *first + second)
-            .count()
+    let late = Duration::from_millis(400);
+    let within = |at: usize| {
+        let stretches = moments[at..].iter().zip(1usize..);
+        let mut counts = stretches.map(|(moment, count)| (*moment - moments[at] + late, count));
+        counts.all(|(stretch, count)| count as f64 <= 1.0 + rate as f64 * stretch.as_secs_f64())
     };
-    moments.iter().enumerate().map(within).max().unwrap_or(0)
+    (0..moments.len()).all(within)
 }
