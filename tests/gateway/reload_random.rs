@@ -259,7 +259,11 @@ impl Model {
             3 => platform["media"]["lost_grace"] = json!(format!("{}s", 20 + number % 40)),
             // What carries SIP: it begins anew.
             _ if id == "city" => {
-                platform["transport"] = json!(if number % 2 == 0 { "udp" } else { "tcp" });
+                platform["transport"] = json!(if number.is_multiple_of(2) {
+                    "udp"
+                } else {
+                    "tcp"
+                });
             }
             _ => return "nothing".to_owned(),
         }

@@ -41,7 +41,11 @@ impl Platform {
         let (now, jitter) = (Instant::now().into_std(), rand::random());
         let outcome = match &response {
             Some(response) => self.registration.handle_response(now, response, jitter),
-            None => self.registration.handle_silence(now, jitter),
+            None => {
+                // Over TCP it may be the connection that is dead.
+                self.wire.hang_up(self.target);
+                self.registration.handle_silence(now, jitter)
+            }
         };
         match outcome {
             Outcome::Again => self.send_register(Purpose::Register),
@@ -107,6 +111,7 @@ impl Platform {
     /// Signalling ends and begins anew; running media goes on for a while.
     pub(super) fn lose(&mut self, reason: &str) {
         warn!(reason, "platform lost");
+        self.wire.hang_up(self.target);
         self.registration
             .handle_loss(Instant::now().into_std(), rand::random());
         self.requests.renew_registration();

@@ -190,6 +190,13 @@ impl Wire {
         }
     }
 
+    /// Ends the connection to an address, if there is one: the next message opens another.
+    pub(super) fn hang_up(&self, target: Target) {
+        if target.transport == Transport::Tcp {
+            self.connections().remove(&target.address);
+        }
+    }
+
     /// Lets messages of a call find their platform whatever their source.
     pub(super) fn add_call(&self, call_id: &str, peer: usize, tag: Option<String>) {
         self.0

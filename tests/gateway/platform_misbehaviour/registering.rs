@@ -1,7 +1,5 @@
 //! Platforms that do not register us as they should.
 
-#![expect(clippy::too_many_lines, reason = "tables, a row a platform")]
-
 use std::time::Duration;
 
 use huiju_sim::platform::{Answer, Challenging, Grant, Step};

@@ -1,7 +1,5 @@
 //! Platforms whose heartbeat, catalogue or notices go wrong, that restart or move, while a session runs.
 
-#![expect(clippy::too_many_lines, reason = "tables, a row a platform")]
-
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
