@@ -12,6 +12,7 @@ mod platform;
 mod platforms;
 mod ports;
 mod queries;
+mod rate_limit;
 mod registering;
 mod requests;
 mod session;

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
+use super::rate_limit::RateLimit;
 use crate::catalog::GbCode;
 use crate::metrics::Metrics;
 use crate::proto::sip::{
@@ -94,10 +95,7 @@ impl Wire {
             tasks: tasks.clone(),
             connections: Mutex::default(),
             calls: Mutex::default(),
-            strangers: Mutex::new(RateLimit {
-                left: STRANGERS_PER_SECOND,
-                since: Instant::now(),
-            }),
+            strangers: Mutex::new(RateLimit::new(Instant::now())),
         }));
         let cancelled = tasks.cancelled();
         let reader = wire.clone();
@@ -446,27 +444,6 @@ async fn write_stream(mut write: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes
     }
 }
 
-/// So many a second, the rest not.
-#[derive(Debug)]
-struct RateLimit {
-    left: u32,
-    since: Instant,
-}
-
-impl RateLimit {
-    fn take(&mut self, now: Instant) -> bool {
-        if now.duration_since(self.since) >= Duration::from_secs(1) {
-            *self = Self {
-                left: STRANGERS_PER_SECOND,
-                since: now,
-            };
-        }
-        let is_left = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        is_left
-    }
-}
-
 /// A branch that bears the mark of a platform.
 pub(super) fn branch(peer: usize, token: &str) -> String {
     format!("z9hG4bKhj{peer}.{token}")
@@ -503,4 +480,3 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_TIME: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-const STRANGERS_PER_SECOND: u32 = 10;

@@ -7,14 +7,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use huiju::config::Config;
+use huiju::config::{Config, Overrides};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = str::from_utf8(data) else {
         return;
     };
-    match Config::parse("huiju.yaml", folder(), text) {
+    match Config::parse("huiju.yaml", folder(), text, &Overrides::default()) {
         Ok(config) => {
             assert!(text.contains(SECRET) || !format!("{config:?}").contains(SECRET));
         }

@@ -7,10 +7,11 @@
 
 #![no_main]
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use huiju::catalog::{Department, Pull, Record};
+use huiju::catalog::{Department, DepartmentLimits, Pull, Record};
 use huiju::import::{Column, Row, read_rows, to_record};
 use libfuzzer_sys::fuzz_target;
 
@@ -91,6 +92,10 @@ fn departments() -> [Department; 2] {
         pull: Pull::OnDemand,
         industry: "11".to_owned(),
         network: 6,
+        probe_interval: None,
+        credentials: BTreeMap::new(),
+        limits: DepartmentLimits::default(),
+        shared_with: None,
     };
     [
         department("education", "区教育局", "10.11.0.0/16", vec![554]),
