@@ -81,7 +81,9 @@ struct Shared {
     connections: Mutex<HashMap<SocketAddr, mpsc::Sender<Bytes>>>,
     /// Calls by Call-ID: which platform they belong to, and its tag.
     calls: Mutex<HashMap<String, (usize, Option<String>)>>,
+    /// Answers to strangers, and lines about what is refused.
     strangers: Mutex<RateLimit>,
+    lines: Mutex<RateLimit>,
 }
 
 impl Wire {
@@ -96,6 +98,7 @@ impl Wire {
             connections: Mutex::default(),
             calls: Mutex::default(),
             strangers: Mutex::new(RateLimit::new(Instant::now())),
+            lines: Mutex::new(RateLimit::new(Instant::now())),
         }));
         let cancelled = tasks.cancelled();
         let reader = wire.clone();
@@ -388,7 +391,14 @@ impl Wire {
         let Message::Request(request) = message else {
             return;
         };
-        if request.method == Method::Ack || !self.is_allowed_to_log() {
+        let mut strangers = self
+            .0
+            .strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let may_answer = strangers.take(Instant::now());
+        drop(strangers);
+        if request.method == Method::Ack || !may_answer {
             return;
         }
         warn!(
@@ -419,7 +429,7 @@ impl Wire {
     /// Whether one more line about what strangers send may be written in this second.
     pub(super) fn is_allowed_to_log(&self) -> bool {
         self.0
-            .strangers
+            .lines
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take(Instant::now())
