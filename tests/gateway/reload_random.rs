@@ -257,10 +257,10 @@ impl Model {
             1 => platform["keepalive"] = json!({"interval": format!("{}s", 20 + number % 40)}),
             2 => platform["limits"] = json!({"sessions": 100 + number}),
             3 => platform["media"]["lost_grace"] = json!(format!("{}s", 20 + number % 40)),
-            // Who may send as the platform: it begins anew.
+            // What carries SIP to it: it begins anew.
             _ if id == "city" => {
-                let other = format!("10.{}.0.0/16", number % 250);
-                platform["signalling"] = json!(["127.41.0.0/16", other]);
+                let is_tcp = platform["transport"] == "tcp";
+                platform["transport"] = json!(if is_tcp { "udp" } else { "tcp" });
             }
             _ => return "nothing".to_owned(),
         }
@@ -331,9 +331,7 @@ impl Model {
             let list = match (before.platform(id), self.now.platform(id)) {
                 (None, Some(_)) => "platforms_added",
                 (Some(_), None) => "platforms_removed",
-                (Some(old), Some(new)) if old["signalling"] != new["signalling"] => {
-                    "platforms_restarted"
-                }
+                (Some(old), Some(new)) if transport(old) != transport(new) => "platforms_restarted",
                 (Some(old), Some(new)) if meaning_of_platform(old) != meaning_of_platform(new) => {
                     "platforms_changed"
                 }
@@ -354,11 +352,7 @@ impl Model {
     /// What has come of a reload at the recorder and at the platforms.
     fn expect(&mut self, before: &Files) {
         self.expect_pulls(&before.pulled());
-        let begins = |files: &Files| {
-            files
-                .platform("city")
-                .map(|city| city["signalling"].clone())
-        };
+        let begins = |files: &Files| files.platform("city").map(|city| transport(city));
         if self.now.city.is_none() && begins(before) != begins(&self.now) {
             *self.registrations.get_mut("city").unwrap() += 1;
         }
@@ -455,9 +449,14 @@ impl Files {
     }
 }
 
+fn transport(platform: &Value) -> String {
+    platform["transport"].as_str().unwrap_or("udp").to_owned()
+}
+
 /// What is left out means its default.
 fn meaning_of_platform(platform: &Value) -> Value {
     let mut meaning = platform.clone();
+    meaning["transport"] = json!(transport(platform));
     let defaults = [
         ("keepalive", json!({"interval": "60s"})),
         ("limits", json!({"sessions": 500})),
