@@ -182,14 +182,14 @@ impl Model {
         }
     }
 
+    /// The cameras to which something may be done.
+    fn movable(&self) -> Vec<String> {
+        let names = self.now.order.iter().filter(|name| *name != STEADY);
+        names.cloned().collect()
+    }
+
     fn edit_row(&mut self) -> String {
-        let names: Vec<_> = self
-            .now
-            .order
-            .iter()
-            .filter(|name| *name != STEADY)
-            .cloned()
-            .collect();
+        let names = self.movable();
         let name = names[self.random.random_range(0..names.len())].clone();
         let number: u32 = self.random.random_range(0..1000);
         let row = self.now.rows.get_mut(&name).unwrap();
@@ -197,10 +197,9 @@ impl Model {
             0 => ("address", format!("{number}号")),
             1 => {
                 let place: u64 = name.trim_start_matches("路口").parse().unwrap();
-                let other = format!("{}/{}", self.recorder, 2 * place + 1);
-                let is_there = row["url"] == other;
-                let home = format!("{}/{}", self.recorder, 2 * place);
-                ("url", if is_there { home } else { other })
+                let [home, other] =
+                    [2 * place, 2 * place + 1].map(|path| format!("{}/{path}", self.recorder));
+                ("url", if row["url"] == home { other } else { home })
             }
             2 => ("username", format!("user{number}")),
             3 => ("nvr", format!("录像机{}", number % 2)),
@@ -222,13 +221,7 @@ impl Model {
     }
 
     fn add_or_remove_row(&mut self) -> String {
-        let removable: Vec<_> = self
-            .now
-            .order
-            .iter()
-            .filter(|name| *name != STEADY)
-            .cloned()
-            .collect();
+        let removable = self.movable();
         if self.random.random() && removable.len() > CAMERAS / 2 {
             let name = &removable[self.random.random_range(0..removable.len())];
             let row = self.now.rows.remove(name).unwrap();
@@ -256,7 +249,7 @@ impl Model {
             0 => platform["name"] = json!(format!("平台{number}")),
             1 => platform["keepalive"] = json!({"interval": format!("{}s", 20 + number % 40)}),
             2 => platform["limits"] = json!({"sessions": 100 + number}),
-            3 => platform["media"]["lost_grace"] = json!(format!("{}s", 20 + number % 40)),
+            3 => platform["register"] = json!({"expires": format!("{}m", 20 + number % 40)}),
             // What carries SIP to it: it begins anew.
             _ if id == "city" => {
                 let is_tcp = platform["transport"] == "tcp";
@@ -352,7 +345,7 @@ impl Model {
     /// What has come of a reload at the recorder and at the platforms.
     fn expect(&mut self, before: &Files) {
         self.expect_pulls(&before.pulled());
-        let begins = |files: &Files| files.platform("city").map(|city| transport(city));
+        let begins = |files: &Files| files.platform("city").map(transport);
         if self.now.city.is_none() && begins(before) != begins(&self.now) {
             *self.registrations.get_mut("city").unwrap() += 1;
         }
@@ -458,6 +451,7 @@ fn meaning_of_platform(platform: &Value) -> Value {
     let mut meaning = platform.clone();
     meaning["transport"] = json!(transport(platform));
     let defaults = [
+        ("register", json!({"expires": "60m"})),
         ("keepalive", json!({"interval": "60s"})),
         ("limits", json!({"sessions": 500})),
     ];
@@ -465,9 +459,6 @@ fn meaning_of_platform(platform: &Value) -> Value {
         if meaning[key].is_null() {
             meaning[key] = default;
         }
-    }
-    if meaning["media"]["lost_grace"].is_null() {
-        meaning["media"]["lost_grace"] = json!("10s");
     }
     meaning
 }
