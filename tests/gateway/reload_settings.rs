@@ -94,7 +94,6 @@ async fn what_a_platform_may_do_changes_while_its_session_goes_on() {
     let right = std::fs::read_to_string(&world.config_path).unwrap();
     let table = [
         (json!({"media": {"codecs": ["h265"]}}), 488),
-        (json!({"media": {"networks": ["10.1.0.0/16"]}}), 403),
         (json!({"limits": {"sessions": 1}}), 486),
         (json!({"limits": {"bandwidth": "1bps"}}), 486),
     ];
@@ -118,6 +117,21 @@ async fn what_a_platform_may_do_changes_while_its_session_goes_on() {
         .logged_with(&["invited", "document=\"天综治〔2026〕1号\""])
         .await;
     unnoticed(&world, &video, sessions).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_goes_nowhere_outside_the_networks_from_the_reload_on() {
+    let (world, video, [at_district, at_city]) = looked_at_twice("settings-networks").await;
+    change(&world, json!({"media": {"networks": ["10.1.0.0/16"]}})).await;
+    at_district.ended_by_peer(SOON).await.unwrap();
+    is_unbroken(&at_district.finish().await.unwrap(), &video);
+    assert_eq!(invited(&world).await.err(), Some(403));
+    let networks = ["10.1.0.0/16", "127.41.0.0/16"];
+    change(&world, json!({"media": {"networks": networks}})).await;
+    invited(&world).await.unwrap().bye().await.unwrap();
+    at_city.bye().await.unwrap();
+    is_unbroken(&at_city.finish().await.unwrap(), &video);
+    assert_eq!(pulls(&world.camera("东门").stats()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

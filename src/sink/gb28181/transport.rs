@@ -391,14 +391,7 @@ impl Wire {
         let Message::Request(request) = message else {
             return;
         };
-        let mut strangers = self
-            .0
-            .strangers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let may_answer = strangers.take(Instant::now());
-        drop(strangers);
-        if request.method == Method::Ack || !may_answer {
+        if request.method == Method::Ack || !is_left(&self.0.strangers) {
             return;
         }
         warn!(
@@ -428,11 +421,7 @@ impl Wire {
 
     /// Whether one more line about what strangers send may be written in this second.
     pub(super) fn is_allowed_to_log(&self) -> bool {
-        self.0
-            .lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(Instant::now())
+        is_left(&self.0.lines)
     }
 
     fn connections(&self) -> std::sync::MutexGuard<'_, HashMap<SocketAddr, mpsc::Sender<Bytes>>> {
@@ -452,6 +441,11 @@ async fn write_stream(mut write: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes
             return;
         }
     }
+}
+
+fn is_left(limit: &Mutex<RateLimit>) -> bool {
+    let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
+    limit.take(Instant::now())
 }
 
 /// A branch that bears the mark of a platform.
