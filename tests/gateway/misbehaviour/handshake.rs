@@ -1,26 +1,27 @@
-//! What cameras do wrong before media comes.
-
-#![expect(clippy::too_many_lines, reason = "tables, a row a camera")]
+//! What cameras do wrong from the connection to DESCRIBE.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use huiju_sim::farm::{Auth, Challenge, Fault, Misdeed, Step, Target};
+use huiju_sim::farm::{Fault, Misdeed, Step, Target};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::media::Clips;
-use super::{Row, nobody, row};
+use super::{
+    AUTH_FAILED, NOT_FOUND, ONLINE, REDIRECT_REFUSED, RTSP_ERROR, Row, SECOND, SOURCE_LIMIT,
+    TIMEOUT, nobody, row,
+};
 
 /// Rows of cameras that misbehave at a step of the handshake.
 pub(super) fn rows(clips: &Clips) -> Vec<Row> {
     [
         accepting(clips),
         describing(clips),
+        describing_in_part(clips),
+        describing_oddly(clips),
         statuses(clips),
         redirecting(clips),
-        logging_in(clips),
-        setting_up(clips),
     ]
     .into_iter()
     .flatten()
@@ -194,6 +195,12 @@ fn describing(clips: &Clips) -> Vec<Row> {
             RTSP_ERROR,
             2,
         ),
+    ]
+}
+
+fn describing_in_part(clips: &Clips) -> Vec<Row> {
+    let at = |misdeed| clips.camera().fault(Fault::At(Step::Describe, misdeed));
+    vec![
         row(
             "describe_half",
             (
@@ -241,6 +248,12 @@ fn describing(clips: &Clips) -> Vec<Row> {
             RTSP_ERROR,
             2,
         ),
+    ]
+}
+
+fn describing_oddly(clips: &Clips) -> Vec<Row> {
+    let at = |misdeed| clips.camera().fault(Fault::At(Step::Describe, misdeed));
+    vec![
         row(
             "describe_wrong_cseq",
             ("answers with another CSeq", "应答的 CSeq 不符"),
@@ -273,78 +286,86 @@ fn describing(clips: &Clips) -> Vec<Row> {
 
 fn statuses(clips: &Clips) -> Vec<Row> {
     let at = |code| {
-        clips
-            .camera()
-            .fault(Fault::At(Step::Describe, Misdeed::Status(code)))
+        let misdeed = Misdeed::Status(code);
+        clips.camera().fault(Fault::At(Step::Describe, misdeed))
     };
-    let table: [(_, _, _, _, &[&str]); 9] = [
-        (
-            "describe_400",
-            "answers DESCRIBE with 400",
-            "以 400 应答 DESCRIBE",
-            400,
-            RTSP_ERROR,
-        ),
-        (
-            "describe_403",
-            "answers DESCRIBE with 403",
-            "以 403 应答 DESCRIBE",
-            403,
-            AUTH_FAILED,
-        ),
-        (
-            "describe_404",
-            "does not know the path",
-            "路径不存在（404）",
-            404,
-            NOT_FOUND,
-        ),
-        (
-            "describe_410",
-            "had the path once",
-            "路径已被移除（410）",
-            410,
-            NOT_FOUND,
-        ),
-        (
-            "describe_453",
-            "has not enough bandwidth",
-            "带宽不足（453）",
-            453,
-            SOURCE_LIMIT,
-        ),
-        (
-            "describe_454",
-            "answers DESCRIBE with 454",
-            "以 454 应答 DESCRIBE",
-            454,
-            RTSP_ERROR,
-        ),
-        (
-            "describe_500",
-            "has an error of its own",
-            "内部错误（500）",
-            500,
-            RTSP_ERROR,
-        ),
-        (
-            "describe_501",
-            "does not know DESCRIBE",
-            "不支持 DESCRIBE（501）",
-            501,
-            RTSP_ERROR,
-        ),
-        (
-            "describe_503",
-            "serves as many as it can",
-            "连接数已满（503）",
-            503,
-            SOURCE_LIMIT,
-        ),
-    ];
     let row = |(name, en, zh, code, path)| row(name, (en, zh), at(code), path, 2);
-    table.into_iter().map(row).collect()
+    STATUSES.into_iter().map(row).collect()
 }
+
+type Status = (
+    &'static str,
+    &'static str,
+    &'static str,
+    u16,
+    &'static [&'static str],
+);
+
+const STATUSES: [Status; 9] = [
+    (
+        "describe_400",
+        "answers DESCRIBE with 400",
+        "以 400 应答 DESCRIBE",
+        400,
+        RTSP_ERROR,
+    ),
+    (
+        "describe_403",
+        "answers DESCRIBE with 403",
+        "以 403 应答 DESCRIBE",
+        403,
+        AUTH_FAILED,
+    ),
+    (
+        "describe_404",
+        "does not know the path",
+        "路径不存在（404）",
+        404,
+        NOT_FOUND,
+    ),
+    (
+        "describe_410",
+        "had the path once",
+        "路径已被移除（410）",
+        410,
+        NOT_FOUND,
+    ),
+    (
+        "describe_453",
+        "has not enough bandwidth",
+        "带宽不足（453）",
+        453,
+        SOURCE_LIMIT,
+    ),
+    (
+        "describe_454",
+        "answers DESCRIBE with 454",
+        "以 454 应答 DESCRIBE",
+        454,
+        RTSP_ERROR,
+    ),
+    (
+        "describe_500",
+        "has an error of its own",
+        "内部错误（500）",
+        500,
+        RTSP_ERROR,
+    ),
+    (
+        "describe_501",
+        "does not know DESCRIBE",
+        "不支持 DESCRIBE（501）",
+        501,
+        RTSP_ERROR,
+    ),
+    (
+        "describe_503",
+        "serves as many as it can",
+        "连接数已满（503）",
+        503,
+        SOURCE_LIMIT,
+    ),
+];
 
 fn redirecting(clips: &Clips) -> Vec<Row> {
     let to = |code, target| {
@@ -389,216 +410,6 @@ fn redirecting(clips: &Clips) -> Vec<Row> {
         ),
     ]
 }
-
-fn logging_in(clips: &Clips) -> Vec<Row> {
-    let refuses = |challenge| {
-        let misdeed = Misdeed::Unauthorized(challenge);
-        clips.camera().fault(Fault::At(Step::Every, misdeed))
-    };
-    let basic = Auth::Basic {
-        username: "viewer".into(),
-        password: "a-password".into(),
-    };
-    vec![
-        row(
-            "wants_a_login",
-            ("wants a login, and none is known", "要求认证，但未配置账号"),
-            clips.camera().digest("viewer", "a-password"),
-            AUTH_FAILED,
-            2,
-        ),
-        row(
-            "login_by_digest",
-            ("wants a login by Digest", "以 Digest 方式认证"),
-            clips.camera().digest("viewer", "a-password"),
-            ONLINE,
-            5,
-        )
-        .with_login(),
-        row(
-            "login_by_basic",
-            ("wants a login by Basic", "以 Basic 方式认证"),
-            clips.camera().auth(basic),
-            ONLINE,
-            5,
-        )
-        .with_login(),
-        row(
-            "login_at_setup",
-            ("wants a login from SETUP on only", "仅在 SETUP 时要求认证"),
-            clips
-                .camera()
-                .digest("viewer", "a-password")
-                .fault(Fault::AuthOnlyAt(Step::Setup)),
-            ONLINE,
-            5,
-        )
-        .with_login(),
-        row(
-            "wrong_password",
-            ("knows another password", "口令不符"),
-            clips.camera().digest("viewer", "another-password"),
-            AUTH_LOCKED,
-            10,
-        )
-        .with_login(),
-        row(
-            "refuses_for_ever",
-            (
-                "refuses every login with a fresh nonce",
-                "以新随机数拒绝一切认证",
-            ),
-            refuses(Challenge::Digest),
-            AUTH_LOCKED,
-            10,
-        )
-        .with_login(),
-        row(
-            "nonce_always_stale",
-            ("calls every nonce stale", "始终声称随机数已过期"),
-            refuses(Challenge::Stale),
-            AUTH_LOCKED,
-            10,
-        )
-        .with_login(),
-        row(
-            "refuses_basic",
-            ("refuses every login by Basic", "拒绝一切 Basic 认证"),
-            refuses(Challenge::Basic),
-            AUTH_LOCKED,
-            10,
-        )
-        .with_login(),
-        row(
-            "challenge_missing",
-            ("answers 401 without a challenge", "返回 401 但不带认证要求"),
-            refuses(Challenge::Missing),
-            AUTH_FAILED,
-            10,
-        )
-        .with_login(),
-        row(
-            "scheme_unknown",
-            (
-                "wants a login by a scheme nobody knows",
-                "要求未知的认证方式",
-            ),
-            refuses(Challenge::UnknownScheme),
-            AUTH_FAILED,
-            10,
-        )
-        .with_login(),
-        row(
-            "algorithm_unknown",
-            (
-                "wants Digest by an algorithm nobody knows",
-                "要求未知的 Digest 算法",
-            ),
-            refuses(Challenge::UnknownAlgorithm),
-            AUTH_FAILED,
-            10,
-        )
-        .with_login(),
-    ]
-}
-
-fn setting_up(clips: &Clips) -> Vec<Row> {
-    let at = |step, misdeed| clips.camera().fault(Fault::At(step, misdeed));
-    vec![
-        row(
-            "setup_silence",
-            ("does not answer SETUP", "不应答 SETUP"),
-            at(Step::Setup, Misdeed::Silence),
-            TIMEOUT,
-            10,
-        ),
-        row(
-            "setup_close",
-            ("closes the connection on SETUP", "收到 SETUP 后关闭连接"),
-            at(Step::Setup, Misdeed::Close),
-            RTSP_ERROR,
-            2,
-        ),
-        row(
-            "setup_461",
-            ("does not send over TCP", "不支持 TCP 传输（461）"),
-            at(Step::Setup, Misdeed::Status(461)),
-            RTSP_ERROR,
-            2,
-        ),
-        row(
-            "setup_full",
-            ("has no room for a session", "会话数已满"),
-            clips.camera().session_max(0),
-            SOURCE_LIMIT,
-            2,
-        ),
-        row(
-            "setup_full_503",
-            (
-                "has no room for a session and says 503",
-                "会话数已满（503）",
-            ),
-            clips.camera().session_max(0).session_max_status(503),
-            SOURCE_LIMIT,
-            2,
-        ),
-        row(
-            "play_silence",
-            ("does not answer PLAY", "不应答 PLAY"),
-            at(Step::Play, Misdeed::Silence),
-            TIMEOUT,
-            10,
-        ),
-        row(
-            "play_455",
-            ("refuses PLAY", "拒绝 PLAY（455）"),
-            at(Step::Play, Misdeed::Status(455)),
-            RTSP_ERROR,
-            2,
-        ),
-        row(
-            "play_half",
-            ("sends half of its answer to PLAY", "PLAY 的应答只发一半"),
-            at(Step::Play, Misdeed::HalfThenSilence),
-            TIMEOUT,
-            10,
-        ),
-        row(
-            "play_redirect",
-            ("redirects on PLAY", "收到 PLAY 后重定向"),
-            at(
-                Step::Play,
-                Misdeed::Redirect(302, Target::Url("rtsp://127.0.0.1/".into())),
-            ),
-            REDIRECT_REFUSED,
-            2,
-        ),
-        row(
-            "every_step_slow",
-            (
-                "takes nine seconds for each of four answers",
-                "四个应答各需九秒",
-            ),
-            clips
-                .with_audio()
-                .fault(Fault::At(Step::Every, Misdeed::Delay(9 * SECOND))),
-            TIMEOUT,
-            30,
-        ),
-    ]
-}
-
-const ONLINE: &[&str] = &["online"];
-const TIMEOUT: &[&str] = &["offline/timeout"];
-const RTSP_ERROR: &[&str] = &["offline/rtsp_error"];
-const AUTH_FAILED: &[&str] = &["offline/auth_failed"];
-const AUTH_LOCKED: &[&str] = &["offline/auth_failed", "offline/auth_locked"];
-const NOT_FOUND: &[&str] = &["offline/not_found"];
-const SOURCE_LIMIT: &[&str] = &["offline/source_limit"];
-const REDIRECT_REFUSED: &[&str] = &["offline/redirect_refused"];
-
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A connection on loopback is made at once or not at all.
 const FULL_AFTER: Duration = Duration::from_millis(300);

@@ -6,7 +6,9 @@
 
 mod handshake;
 mod media;
+mod packets;
 mod sdp;
+mod sessions;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -171,7 +173,9 @@ async fn rows() -> Vec<Row> {
     let clips = media::Clips::new().await;
     let mut rows = handshake::rows(&clips);
     rows.extend(handshake::places());
+    rows.extend(sessions::rows(&clips));
     rows.extend(media::rows(&clips));
+    rows.extend(packets::rows(&clips));
     rows
 }
 
@@ -273,6 +277,18 @@ async fn until(is_so: impl Fn() -> bool) -> bool {
 fn now() -> DateTime<Utc> {
     std::time::SystemTime::now().into()
 }
+
+const ONLINE: &[&str] = &["online"];
+const STALLED: &[&str] = &["online", "degraded/stalled"];
+const TIMEOUT: &[&str] = &["offline/timeout"];
+const RTSP_ERROR: &[&str] = &["offline/rtsp_error"];
+const AUTH_FAILED: &[&str] = &["offline/auth_failed"];
+const AUTH_LOCKED: &[&str] = &["offline/auth_failed", "offline/auth_locked"];
+const NOT_FOUND: &[&str] = &["offline/not_found"];
+const SOURCE_LIMIT: &[&str] = &["offline/source_limit"];
+const REDIRECT_REFUSED: &[&str] = &["offline/redirect_refused"];
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// For a busy machine, in seconds; the intervals themselves are dated to the second.
 const GRACE: i64 = 3;
