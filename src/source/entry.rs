@@ -61,7 +61,7 @@ pub(super) struct Entry {
     /// Ends the wait before the next try: somebody wants the camera now.
     pub(super) wanted: Notify,
     /// Ends it too: a camera of the same recorder or subnet has come back.
-    pub(super) woken: Notify,
+    pub(super) woken: watch::Sender<u64>,
     inner: Mutex<Inner>,
     is_running: Mutex<bool>,
 }
@@ -97,7 +97,7 @@ impl Entry {
             status: watch::Sender::new(status),
             leases: watch::Sender::new(Leases::default()),
             wanted: Notify::new(),
-            woken: Notify::new(),
+            woken: watch::Sender::new(0),
             inner: Mutex::default(),
             is_running: Mutex::new(false),
         }

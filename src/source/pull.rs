@@ -69,6 +69,7 @@ pub(super) struct Pull<'a> {
 impl Pull<'_> {
     async fn run(&self) {
         let mut targets = self.entry.target.subscribe();
+        let mut woken = self.entry.woken.subscribe();
         let mut last_media = None;
         self.hold_back();
         loop {
@@ -81,6 +82,8 @@ impl Pull<'_> {
                 }
                 continue;
             };
+            // Whoever wakes it while a try is under way is heard after it.
+            woken.mark_unchanged();
             let _counted = Counted::new(self.shared, &target.department.id);
             let failure = tokio::select! {
                 failure = self.session(&target, &mut last_media) => failure,
@@ -102,7 +105,9 @@ impl Pull<'_> {
             let until = self.note(&failure, &target);
             // A camera with one slot refuses us while it believes that we are there.
             self.tear_down().await;
-            let goes_on = self.wait(until, failure.cause, &target, &mut targets).await;
+            let goes_on = self
+                .wait(until, failure.cause, &target, &mut targets, &mut woken)
+                .await;
             if !goes_on && self.entry.try_end() {
                 self.leave_to_prober();
                 return;
@@ -239,6 +244,7 @@ impl Pull<'_> {
         cause: Cause,
         target: &Target,
         targets: &mut watch::Receiver<Option<Arc<Target>>>,
+        woken: &mut watch::Receiver<u64>,
     ) -> bool {
         let may_hurry = !matches!(cause, Cause::AuthLocked | Cause::AuthFailed);
         tokio::select! {
@@ -257,7 +263,7 @@ impl Pull<'_> {
                 self.hold_back();
                 true
             }
-            () = self.entry.woken.notified(), if may_hurry => {
+            Ok(()) = woken.changed(), if may_hurry => {
                 self.hold_back();
                 true
             }

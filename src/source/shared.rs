@@ -116,7 +116,7 @@ impl Shared {
             .iter()
             .filter(|entry| entry.inner().places.contains(place))
         {
-            entry.woken.notify_waiters();
+            entry.woken.send_modify(|times| *times += 1);
             if entry.status.borrow().state.state() == State::Offline {
                 hurried.insert(entry.id);
             }
