@@ -11,7 +11,7 @@
 //! - [`source`] cameras in, [`bus`] fan-out, [`sink`] platforms out
 //! - [`import`] inventory files, [`store`] what survives a restart
 //! - [`api`] HTTP, [`cli`] commands, [`config`] the file to checked settings
-//! - [`gateway`] puts all together; [`task`] is the one place that spawns
+//! - [`gateway`] puts all together; [`task`] is the one place that spawns, [`clock`] reads the wall clock
 //!
 //! ARCHITECTURE.md says why it is so.
 
@@ -19,12 +19,14 @@ pub mod api;
 pub mod bus;
 pub mod catalog;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod descriptors;
 pub mod gateway;
 pub mod import;
 pub mod ledger;
 pub mod media;
+pub mod meter;
 pub mod metrics;
 pub mod problem;
 pub mod proto;

@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::wall_clock;
 use crate::catalog::CameraId;
+use crate::clock::wall_clock;
 use crate::ledger::{State, StateCause};
 use crate::source::{Account, Change, Refusal, Sources};
 use crate::store::{self, RefusedLogin, Store};

@@ -23,6 +23,7 @@ use self::keeper::{SharedStore, on_store};
 use self::listeners::Listeners;
 use crate::api::{Api, Operation, Parts};
 use crate::catalog::Catalog;
+use crate::clock::wall_clock;
 use crate::config::Config;
 use crate::descriptors::Descriptors;
 use crate::metrics::Metrics;
@@ -397,11 +398,6 @@ fn tell_service_manager(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         debug!(%error, "the service manager was not told");
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a shell reads the clock")]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
 }
 
 /// Operations that wait; more wait at the socket.

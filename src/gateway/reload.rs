@@ -8,9 +8,10 @@ use tracing::{info, warn};
 
 use super::inventory::{Draft, read_inventory};
 use super::keeper::on_store;
-use super::{Gateway, forbidden, wall_clock};
+use super::{Gateway, forbidden};
 use crate::api::{Refused, ReloadReport};
 use crate::catalog::{Camera, Catalog};
+use crate::clock::wall_clock;
 use crate::config::{Config, Listen};
 use crate::problem::Problem;
 use crate::task::blocking;

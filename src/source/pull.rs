@@ -14,7 +14,8 @@ use super::flow::Flow;
 use super::opening::{Opened, open};
 use super::present::{Counted, Present};
 use super::rtsp::{Failure, Received};
-use super::shared::{Shared, wall_clock};
+use super::shared::Shared;
+use crate::clock::wall_clock;
 use crate::ledger::{Cause, State, StateCause};
 use crate::proto::rtp::RawFrame;
 

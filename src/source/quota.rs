@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::gate::Lane;
 use crate::catalog::DepartmentLimits;
 use crate::ledger::StateCause;
+use crate::meter::Meter;
 
 /// What one department uses.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(super) struct Quota {
     pub(super) lane: Lane,
     streams: AtomicUsize,
     bytes: AtomicU64,
-    rate: Mutex<Rate>,
+    meter: Mutex<Meter>,
 }
 
 /// A stream that counts while it exists.
@@ -29,11 +30,7 @@ impl Quota {
             lane: Lane::new(limits.connects_per_second),
             streams: AtomicUsize::new(0),
             bytes: AtomicU64::new(0),
-            rate: Mutex::new(Rate {
-                at: Instant::now(),
-                bytes: 0,
-                bits_per_second: 0,
-            }),
+            meter: Mutex::new(Meter::new(SAMPLE_TIME)),
         }
     }
 
@@ -44,8 +41,8 @@ impl Quota {
     /// A limit is reached: which.
     pub(super) fn begin(self: &Arc<Self>, limits: DepartmentLimits) -> Result<Running, StateCause> {
         let bytes = self.bytes.load(Ordering::Relaxed);
-        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
-        if rate.sample(Instant::now(), bytes) >= limits.bandwidth {
+        let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        if meter.sample(Instant::now(), bytes) >= limits.bandwidth {
             return Err(StateCause::BANDWIDTH_LIMIT);
         }
         let add = |streams: usize| (streams < limits.streams).then_some(streams + 1);
@@ -67,26 +64,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.streams.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Bits a second between two samples that are at least a second apart.
-#[derive(Debug)]
-struct Rate {
-    at: Instant,
-    bytes: u64,
-    bits_per_second: u64,
-}
-
-impl Rate {
-    fn sample(&mut self, now: Instant, bytes: u64) -> u64 {
-        let elapsed = now - self.at;
-        if elapsed >= SAMPLE_TIME {
-            let bits = bytes.saturating_sub(self.bytes) as f64 * 8.0;
-            self.bits_per_second = (bits / elapsed.as_secs_f64()) as u64;
-            (self.at, self.bytes) = (now, bytes);
-        }
-        self.bits_per_second
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::timeout;
@@ -19,6 +19,7 @@ use super::resolve::Resolver;
 use super::sources::Settings;
 use super::status::{Change, Status};
 use crate::catalog::{Camera, CameraId, Catalog, Department, Upkeep};
+use crate::clock::wall_clock;
 use crate::descriptors::Descriptors;
 use crate::ledger::{State, StateCause};
 use crate::metrics::Metrics;
@@ -252,11 +253,6 @@ impl Times {
     pub(super) fn key_frame_within(&self) -> Duration {
         Duration::from_millis(self.key_frame_within_ms.load(Ordering::Relaxed))
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a shell reads the clock")]
-pub(super) fn wall_clock() -> SystemTime {
-    SystemTime::now()
 }
 
 const STORE_TIME: Duration = Duration::from_secs(2);

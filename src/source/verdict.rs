@@ -9,8 +9,8 @@ use super::entry::Target;
 use super::flow::Flow;
 use super::pull::Pull;
 use super::rtsp::Failure;
-use super::shared::wall_clock;
 use super::status::{Change, Evidence, Status};
+use crate::clock::wall_clock;
 use crate::ledger::{Cause, State, StateCause};
 
 impl Pull<'_> {

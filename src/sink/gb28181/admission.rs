@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::warn;
@@ -72,8 +71,8 @@ impl Platform {
         if self.calls.len() >= limits.sessions {
             return Err(Refusal::new(486, "busy", "limit of sessions reached"));
         }
-        let bytes = self.calls.meter.load(Ordering::Relaxed);
-        if self.calls.rate.sample(Instant::now(), bytes) >= limits.bandwidth {
+        let bytes = self.calls.sent.load(Ordering::Relaxed);
+        if self.calls.meter.sample(Instant::now(), bytes) >= limits.bandwidth {
             return Err(Refusal::new(486, "busy", "limit of bandwidth reached"));
         }
         Ok((camera, offer))
@@ -101,30 +100,3 @@ pub(super) fn explain(answer: Response, reason: &str) -> Response {
         answer.with("Reason", format!("SIP;cause={code};text=\"{reason}\""))
     }
 }
-
-/// What the platform was sent a second, measured from INVITE to INVITE.
-#[derive(Debug, Default)]
-pub(super) struct Rate {
-    at: Option<Instant>,
-    bytes: u64,
-    bits_per_second: u64,
-}
-
-impl Rate {
-    /// Bits a second since the last sample that is at least a fifth of a second old.
-    fn sample(&mut self, now: Instant, bytes: u64) -> u64 {
-        let Some(at) = self.at else {
-            (self.at, self.bytes) = (Some(now), bytes);
-            return 0;
-        };
-        let elapsed = now - at;
-        if elapsed >= SAMPLE_TIME {
-            self.bits_per_second =
-                ((bytes - self.bytes) as f64 * 8.0 / elapsed.as_secs_f64()) as u64;
-            (self.at, self.bytes) = (Some(now), bytes);
-        }
-        self.bits_per_second
-    }
-}
-
-const SAMPLE_TIME: Duration = Duration::from_millis(200);

@@ -4,34 +4,47 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
-use super::admission::{Rate, Refusal, explain};
+use super::admission::{Refusal, explain};
 use super::orders::SessionStatus;
 use super::platform::{Platform, Purpose};
-use super::platforms::wall_clock;
 use super::requests::token;
 use super::session::{Event, Session};
 use super::settings::SsrcChoice;
 use super::transport::contains;
 use crate::catalog::{Camera, CameraId};
+use crate::clock::wall_clock;
+use crate::meter::Meter;
 use crate::proto::rtp::Ssrc;
 use crate::proto::sdp::{Answer, MediaTransport, Offer};
 use crate::proto::sip::{NameAddress, Request, TransactionId};
 
 /// All calls that exist.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Calls {
     calls: BTreeMap<String, Call>,
     events: Option<mpsc::Sender<Event>>,
     /// Bytes sent to the platform.
-    pub(super) meter: Arc<AtomicU64>,
-    pub(super) rate: Rate,
+    pub(super) sent: Arc<AtomicU64>,
+    /// What it is sent a second, measured from INVITE to INVITE.
+    pub(super) meter: Meter,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            calls: BTreeMap::new(),
+            events: None,
+            sent: Arc::default(),
+            meter: Meter::new(SAMPLE_TIME),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -139,7 +152,7 @@ impl Platform {
             ports: self.gateway.ports.clone(),
             descriptors: self.gateway.descriptors.clone(),
             metrics: self.gateway.metrics.clone(),
-            meter: self.calls.meter.clone(),
+            sent: self.calls.sent.clone(),
             events,
         };
         let authority = &self.settings.authority;
@@ -476,6 +489,7 @@ fn is_same_media(one: &Offer, other: &Offer) -> bool {
         )
 }
 
+const SAMPLE_TIME: Duration = Duration::from_millis(200);
 const RETRY_AFTER: &str = "10";
 const UNSPECIFIED_V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 const UNSPECIFIED_V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);

@@ -17,6 +17,7 @@ use super::ports::RtpPorts;
 use super::settings::PlatformSettings;
 use super::transport::{Inbound, Peer, Sockets, Wire};
 use crate::catalog::Catalog;
+use crate::clock::wall_clock;
 use crate::descriptors::Descriptors;
 use crate::metrics::Metrics;
 use crate::source::Sources;
@@ -394,11 +395,6 @@ fn source_towards(peer: SocketAddr) -> Option<IpAddr> {
     let socket = std::net::UdpSocket::bind(any).ok()?;
     socket.connect(peer).ok()?;
     Some(socket.local_addr().ok()?.ip())
-}
-
-#[expect(clippy::disallowed_methods, reason = "a shell reads the clock")]
-pub(super) fn wall_clock() -> SystemTime {
-    SystemTime::now()
 }
 
 const ORDER_TIME: Duration = Duration::from_secs(1);

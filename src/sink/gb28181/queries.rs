@@ -7,9 +7,9 @@ use std::collections::{HashSet, VecDeque};
 use tracing::{debug, info, warn};
 
 use super::platform::{Platform, Purpose};
-use super::platforms::wall_clock;
 use super::requests::token;
 use crate::catalog::{Camera, Tree};
+use crate::clock::wall_clock;
 use crate::proto::gb28181::answer::{self, BasicParam, DeviceInfo, DeviceStatus};
 use crate::proto::gb28181::{Ask, AskKind, catalogue};
 use crate::proto::sip::{Request, TransactionId, Transport};

@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
 
 use super::platform::{Platform, Purpose};
-use super::platforms::wall_clock;
 use super::requests::{Requests, token};
 use super::transport::Inbound;
+use crate::clock::wall_clock;
 use crate::proto::gb28181::{Heartbeat, Outcome, answer};
 use crate::proto::sip::{Credentials, Response};
 

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::media::{self, Bound, Way};
-use super::platforms::wall_clock;
 use super::ports::{PortPair, RtpPorts};
 use super::settings::Media;
 use crate::bus::{Item, Subscriber};
 use crate::catalog::Camera;
+use crate::clock::wall_clock;
 use crate::descriptors::Descriptors;
 use crate::media::Payload;
 use crate::metrics::Metrics;
@@ -42,7 +42,7 @@ pub(super) struct Session {
     pub(super) descriptors: Descriptors,
     pub(super) metrics: Metrics,
     /// Bytes sent to the platform, over all sessions.
-    pub(super) meter: Arc<AtomicU64>,
+    pub(super) sent: Arc<AtomicU64>,
     pub(super) events: mpsc::Sender<Event>,
 }
 
@@ -261,7 +261,7 @@ impl Sender<'_> {
             .sink_bytes
             .with_label_values(&["gb28181"])
             .inc_by(sent);
-        self.session.meter.fetch_add(sent, Ordering::Relaxed);
+        self.session.sent.fetch_add(sent, Ordering::Relaxed);
         let now = Instant::now();
         if now >= self.report_at && self.session.offer.transport == MediaTransport::Udp {
             self.report_at = now + REPORT_INTERVAL;
