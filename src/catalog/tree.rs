@@ -210,12 +210,12 @@ impl Tree {
         Some(Self(nodes))
     }
 
-    /// How many cameras it has.
-    pub fn cameras(&self) -> usize {
-        self.0
-            .iter()
-            .filter(|node| matches!(node.kind, NodeKind::Camera(_)))
-            .count()
+    /// Its cameras.
+    pub fn cameras(&self) -> impl Iterator<Item = &Arc<Camera>> {
+        self.0.iter().filter_map(|node| match &node.kind {
+            NodeKind::Camera(camera) => Some(camera),
+            NodeKind::System | NodeKind::Group | NodeKind::Organisation | NodeKind::Region => None,
+        })
     }
 }
 
@@ -344,7 +344,9 @@ mod tests {
             point_classes: vec![],
         };
         assert_eq!(
-            Tree::business(&catalog(), &nothing, system(), "网关").cameras(),
+            Tree::business(&catalog(), &nothing, system(), "网关")
+                .cameras()
+                .count(),
             0
         );
         let other_class = Share {
@@ -352,7 +354,9 @@ mod tests {
             ..share()
         };
         assert_eq!(
-            Tree::business(&catalog(), &other_class, system(), "网关").cameras(),
+            Tree::business(&catalog(), &other_class, system(), "网关")
+                .cameras()
+                .count(),
             0
         );
     }

@@ -60,10 +60,6 @@ pub(super) struct Platform {
 pub(super) struct Beginning {
     /// Its number among the peers of the wire.
     pub(super) peer: usize,
-    /// Where its requests go.
-    pub(super) address: SocketAddr,
-    /// What we call ourselves.
-    pub(super) local: SocketAddr,
     /// What the configuration says; it is followed.
     pub(super) plan: watch::Receiver<Plan>,
     pub(super) wire: Wire,
@@ -90,11 +86,10 @@ pub(super) enum Purpose {
 }
 
 impl Platform {
-    pub(super) fn new(beginning: Beginning) -> Self {
+    /// Requests go to `address`; we call ourselves `local`.
+    pub(super) fn new(beginning: Beginning, address: SocketAddr, local: SocketAddr) -> Self {
         let Beginning {
             peer,
-            address,
-            local,
             mut plan,
             wire,
             mut gateway,

@@ -224,7 +224,7 @@ impl Platforms {
         let running_status = status.subscribe();
         let span = info_span!("platform", id = settings.id);
         let plan = watch::Sender::new(plan);
-        let start = Start {
+        let beginning = Beginning {
             peer,
             plan: plan.subscribe(),
             wire: wire.clone(),
@@ -233,7 +233,10 @@ impl Platforms {
             tasks: tasks.clone(),
             stop: stop.clone(),
         };
-        tasks.spawn("platform", run(start, messages, ordered).instrument(span));
+        tasks.spawn(
+            "platform",
+            run(beginning, messages, ordered).instrument(span),
+        );
         Running {
             peer,
             plan,
@@ -304,51 +307,23 @@ impl Platforms {
     }
 }
 
-/// What a platform's task is started with, before its address is known.
-struct Start {
-    peer: usize,
-    plan: watch::Receiver<Plan>,
-    wire: Wire,
-    gateway: Gateway,
-    status: watch::Sender<PlatformStatus>,
-    tasks: Tasks,
-    stop: CancellationToken,
-}
-
 /// Finds the platform's address, then runs it.
-async fn run(start: Start, inbox: mpsc::Receiver<Inbound>, orders: mpsc::Receiver<Order>) {
-    let Start {
-        peer,
-        plan,
-        wire,
-        gateway,
-        status,
-        tasks,
-        stop,
-    } = start;
-    let settings = plan.borrow().settings.clone();
+async fn run(beginning: Beginning, inbox: mpsc::Receiver<Inbound>, orders: mpsc::Receiver<Order>) {
+    let settings = beginning.plan.borrow().settings.clone();
+    let stop = beginning.stop.clone();
     let address = tokio::select! {
         () = stop.cancelled() => return,
         address = resolve(&settings) => address,
     };
+    let wire = &beginning.wire;
     let local = settings
         .local_address
         .or_else(|| wire.bound_to())
         .or_else(|| source_towards(address))
         .unwrap_or_else(|| address.ip());
     let local = SocketAddr::new(local, wire.port());
-    let beginning = Beginning {
-        peer,
-        address,
-        local,
-        plan,
-        wire,
-        gateway,
-        status,
-        tasks,
-        stop,
-    };
-    Platform::new(beginning).run(inbox, orders).await;
+    let platform = Platform::new(beginning, address, local);
+    platform.run(inbox, orders).await;
 }
 
 /// Resolves the platform's host, however long that takes.

@@ -139,7 +139,7 @@ impl Platform {
                     name,
                     catalogue::MANUFACTURER,
                     catalogue::MODEL,
-                    tree.cameras(),
+                    tree.cameras().count(),
                 )
             }
             None => return None,
@@ -206,7 +206,7 @@ impl Platform {
 
     fn deliver_catalogue(&mut self, ask: Ask) {
         let tree = self.tree();
-        let cameras = tree.cameras();
+        let cameras = tree.cameras().count();
         // The region of the gateway itself is the whole of the business tree.
         let is_whole = self.is_ours(&ask) || ask.device == self.gateway.civil_code;
         let tree = match tree.below(&ask.device) {
@@ -280,7 +280,7 @@ impl Platform {
             settings.local_gb_id,
             &self.gateway.name,
         );
-        let (shared, all) = (tree.cameras(), catalog.cameras().len());
+        let (shared, all) = (tree.cameras().count(), catalog.cameras().len());
         let gauge = &self.gateway.metrics.catalogue_cameras;
         gauge
             .with_label_values(&[settings.id.as_str(), "shared"])

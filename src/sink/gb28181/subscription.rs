@@ -7,7 +7,6 @@ use tracing::info;
 
 use super::platform::{Platform, Purpose};
 use super::requests::token;
-use crate::catalog::NodeKind;
 use crate::proto::gb28181::Ask;
 use crate::proto::sip::{Request, TransactionId};
 
@@ -91,10 +90,9 @@ impl Platform {
         if is_new {
             info!(expires, "the catalogue is subscribed to");
             self.decide_collecting();
-            let cameras = self.telling.tree.nodes().iter();
-            let cameras = cameras.filter(|node| matches!(node.kind, NodeKind::Camera(_)));
-            let all: Vec<_> = cameras.map(|node| node.id.clone()).collect();
-            self.telling.notices.tell_all(all.into_iter());
+            let cameras = self.telling.tree.cameras();
+            let all = cameras.map(|camera| camera.code.into());
+            self.telling.notices.tell_all(all);
         }
     }
 

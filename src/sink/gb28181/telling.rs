@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::platform::{Platform, Purpose};
 use super::subscription::Subscription;
-use crate::catalog::{Camera, NodeId, NodeKind, Tree};
+use crate::catalog::{Camera, NodeId, Tree};
 use crate::proto::gb28181::{Notice, Notices, catalogue, notify};
 use crate::proto::sip::TransactionId;
 use crate::source::Change;
@@ -77,14 +77,7 @@ impl Platform {
         // What it may see is decided before what there is.
         self.take_plan();
         let tree = self.tree();
-        let shared: HashSet<_> = tree
-            .nodes()
-            .iter()
-            .filter_map(|node| match &node.kind {
-                NodeKind::Camera(camera) => Some(camera.id),
-                _ => None,
-            })
-            .collect();
+        let shared: HashSet<_> = tree.cameras().map(|camera| camera.id).collect();
         self.end_calls_but(&shared);
         let style = self.style();
         let marks: Vec<_> = tree
@@ -146,16 +139,7 @@ impl Platform {
     }
 
     fn show_all(&mut self) {
-        let cameras: Vec<_> = self
-            .telling
-            .tree
-            .nodes()
-            .iter()
-            .filter_map(|node| match &node.kind {
-                NodeKind::Camera(camera) => Some(camera.clone()),
-                _ => None,
-            })
-            .collect();
+        let cameras: Vec<_> = self.telling.tree.cameras().cloned().collect();
         for camera in cameras {
             self.show(&camera);
         }
