@@ -185,40 +185,35 @@ impl Login {
 
     /// Notes what the camera said of the password.
     async fn settle(self, opened: Result<RtspSession, Failure>) -> Result<RtspSession, Failure> {
-        let (shared, now) = (&self.shared, Instant::now().into_std());
-        match opened {
+        let shared = &self.shared;
+        let failure = match opened {
             Ok(session) => {
                 if shared.logins().handle_accepted(&self.account, self.mark) {
                     shared.store_refusals().await;
                 }
-                Ok(session)
+                return Ok(session);
             }
-            // A camera may keep the answer to a wrong password back for longer than we wait.
-            Err(failure)
-                if failure.cause == Cause::Timeout && shared.logins().is_refused(&self.account) =>
-            {
-                shared
-                    .logins()
-                    .handle_refused(&self.account, self.mark, now);
-                shared.store_refusals().await;
-                Err(failure)
-            }
-            Err(failure) if failure.is_wrong_password => {
-                let locked_until = shared
-                    .logins()
-                    .handle_refused(&self.account, self.mark, now);
-                shared.store_refusals().await;
-                Err(match locked_until {
-                    Some(until) => Failure {
-                        detail: failure.detail,
-                        is_refusal: true,
-                        ..Failure::locked(until.into())
-                    },
-                    None => failure,
-                })
-            }
-            Err(failure) => Err(failure),
+            Err(failure) => failure,
+        };
+        // A camera may keep the answer to a wrong password back for longer than we wait.
+        let is_kept_back =
+            failure.cause == Cause::Timeout && shared.logins().is_refused(&self.account);
+        if !failure.is_wrong_password && !is_kept_back {
+            return Err(failure);
         }
+        let now = Instant::now().into_std();
+        let locked_until = shared
+            .logins()
+            .handle_refused(&self.account, self.mark, now);
+        shared.store_refusals().await;
+        Err(match locked_until.filter(|_| !is_kept_back) {
+            Some(until) => Failure {
+                detail: failure.detail,
+                is_refusal: true,
+                ..Failure::locked(until.into())
+            },
+            None => failure,
+        })
     }
 }
 

@@ -123,13 +123,13 @@ impl Shared {
             }
         }
         self.hurry(hurried);
-        self.prober.notify_one();
     }
 
     /// Has idle cameras probed before their time.
     pub(super) fn hurry(&self, mut cameras: BTreeSet<CameraId>) {
         let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
         hurried.append(&mut cameras);
+        self.prober.notify_one();
     }
 
     pub(super) fn entry(&self, camera: &Arc<Camera>) -> Arc<Entry> {

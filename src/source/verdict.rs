@@ -47,7 +47,7 @@ impl Pull<'_> {
     }
 
     /// When to try again after a failure.
-    pub(super) fn judge(&self, failure: &Failure, target: &Target, now: Instant) -> Instant {
+    fn judge(&self, failure: &Failure, target: &Target, now: Instant) -> Instant {
         let mut inner = self.entry.inner();
         if failure.is_ssrc_change && failure.had_media {
             inner.backoff.handle_restart();
@@ -85,7 +85,6 @@ impl Pull<'_> {
         });
         if self.entry.status.borrow().state.state() == State::Degraded {
             self.shared.hurry([self.entry.id].into());
-            self.shared.prober.notify_one();
         }
     }
 
@@ -123,7 +122,7 @@ impl Pull<'_> {
         });
     }
 
-    pub(super) fn note_failure(&self, cause: Cause, detail: String) {
+    fn note_failure(&self, cause: Cause, detail: String) {
         let at = wall_clock();
         self.entry.status.send_if_modified(|status| {
             status.is_live = false;
