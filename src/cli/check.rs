@@ -41,17 +41,13 @@ pub(super) async fn run(config: &Config, what: &What, json: bool) -> ExitCode {
         Ok(inventory) => inventory,
         Err(problems) => return wrong_config(&problems),
     };
-    for problem in &inventory.rejected {
-        complain(&problem.to_string());
+    let draft = preview(inventory, config);
+    for problem in &draft.refused {
+        complain(problem);
     }
-    let (catalog, conflicts) = preview(&inventory, config);
-    for conflict in &conflicts {
-        complain(conflict);
-    }
-    let rejected = inventory.refused.len() + conflicts.len();
-    let cameras = catalog.cameras().len();
+    let (rejected, cameras) = (draft.rows_refused, draft.catalog.cameras().len());
     let tried = match what.connect {
-        Some(count) => connect(config, catalog, count).await,
+        Some(count) => connect(config, draft.catalog, count).await,
         None => Vec::new(),
     };
     print(config, cameras, rejected, &tried, json);

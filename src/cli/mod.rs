@@ -154,6 +154,30 @@ impl CameraCommand {
     }
 }
 
+/// Prints a page of the API: as JSON, or a line an item below its header.
+async fn list(
+    client: &Client,
+    path: &str,
+    json: bool,
+    header: &str,
+    line: impl Fn(&serde_json::Value) -> String,
+) -> ExitCode {
+    let page = match client.get(path).await {
+        Ok(page) => page,
+        Err(code) => return code,
+    };
+    if json {
+        return tell(Ok(page), true);
+    }
+    say(header);
+    let items = page.get("items").and_then(serde_json::Value::as_array);
+    items
+        .into_iter()
+        .flatten()
+        .for_each(|item| say(&line(item)));
+    ExitCode::SUCCESS
+}
+
 /// Prints an object of the API: as JSON, or a field a line.
 fn tell(answer: Result<serde_json::Value, ExitCode>, json: bool) -> ExitCode {
     match answer {

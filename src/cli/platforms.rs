@@ -5,30 +5,14 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use super::client::{Client, segment};
-use super::{say, tell};
+use super::tell;
 
 pub(super) async fn list(client: &Client, json: bool) -> ExitCode {
-    let page = match client.get("/api/v1/platforms").await {
-        Ok(page) => page,
-        Err(code) => return code,
-    };
-    if json {
-        say(&page.to_string());
-        return ExitCode::SUCCESS;
-    }
-    say(&format!(
+    let header = format!(
         "{:<16} {:<24} {:<14} {:>8} {:>8}  {}",
         "ID", "ADDRESS", "REGISTERED", "CAMERAS", "SESSIONS", "REASON"
-    ));
-    for platform in page
-        .get("items")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        say(&line(platform));
-    }
-    ExitCode::SUCCESS
+    );
+    super::list(client, "/api/v1/platforms", json, &header, line).await
 }
 
 pub(super) async fn show(client: &Client, id: &str, json: bool) -> ExitCode {

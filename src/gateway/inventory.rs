@@ -58,19 +58,9 @@ pub fn read_inventory(
     }
 }
 
-/// The catalogue that configuration and inventory make on a machine without a store, and what is wrong
-/// with rows beside one another.
-pub fn preview(inventory: &Inventory, config: &Config) -> (Catalog, Vec<String>) {
-    let mut registry = Registry::default();
-    let (departments, civil_code) = (&config.departments, &config.gateway.civil_code);
-    let records = inventory.records.clone();
-    let (assigned, conflicts) = registry.assign(records, departments, civil_code);
-    let cameras = assigned
-        .into_iter()
-        .map(|row| camera(row, departments))
-        .collect();
-    let catalog = Catalog::new(cameras, departments.clone(), &registry, places(config));
-    (catalog, conflicts.iter().map(told).collect())
+/// The catalogue that configuration and inventory make where nothing was given yet.
+pub fn preview(inventory: Inventory, config: &Config) -> Draft {
+    Draft::of(Registry::default(), inventory, config, None)
 }
 
 fn places(config: &Config) -> Places {
@@ -86,20 +76,19 @@ fn told((record, conflict): &(Record, Conflict)) -> String {
 
 /// A catalogue that was put together and is not in force yet.
 #[derive(Debug)]
-pub(super) struct Draft {
-    pub(super) catalog: Catalog,
-    /// Rows that were refused, and why.
-    pub(super) refused: Vec<String>,
-    pub(super) rows_refused: usize,
+pub struct Draft {
+    /// The catalogue.
+    pub catalog: Catalog,
+    /// What is wrong with rows that were refused.
+    pub refused: Vec<String>,
+    /// How many they are.
+    pub rows_refused: usize,
     new_cameras: Vec<Known>,
     new_nodes: Vec<KnownNode>,
 }
 
 impl Draft {
-    /// Gives every record its identity and puts the catalogue together; nothing is stored.
-    ///
-    /// A row that is refused changes nothing: the camera that it is keeps the record that it has in
-    /// `old`.
+    /// Gives every record its identity, the one that the store has or a new one; nothing is stored.
     pub(super) fn new(
         store: &Store,
         inventory: Inventory,
@@ -113,6 +102,14 @@ impl Draft {
             .flat_map(|p| [p.local_gb_id, p.gb_id])
             .collect();
         let known = Registry::new(cameras, nodes, &reserved);
+        Ok(Self::of(known, inventory, config, old))
+    }
+
+    /// Gives every record its identity among those that are `known`, and puts the catalogue together.
+    ///
+    /// A row that is refused changes nothing: the camera that it is keeps the record that it has in
+    /// `old`.
+    fn of(known: Registry, inventory: Inventory, config: &Config, old: Option<&Catalog>) -> Self {
         let (departments, civil_code) = (&config.departments, &config.gateway.civil_code);
         let mut records = inventory.records;
         let mut registry = known.clone();
@@ -140,13 +137,13 @@ impl Draft {
             .collect();
         let mut refused: Vec<_> = inventory.rejected.iter().map(ToString::to_string).collect();
         refused.extend(conflicts.iter().map(told));
-        Ok(Self {
+        Self {
             catalog: Catalog::new(cameras, departments.clone(), &registry, places(config)),
             refused,
             rows_refused: inventory.refused.len() + conflicts.len(),
             new_cameras,
             new_nodes,
-        })
+        }
     }
 
     /// Stores what is new; from then on its ids and codes are given.

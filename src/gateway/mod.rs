@@ -18,7 +18,6 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use self::inventory::Draft;
 use self::keeper::{SharedStore, on_store};
 use self::listeners::Listeners;
 use crate::api::{Api, Operation, Parts};
@@ -33,7 +32,7 @@ use crate::source::{self, Sources};
 use crate::store::{self, Store};
 use crate::task::Tasks;
 
-pub use self::inventory::{Inventory, preview, read_inventory};
+pub use self::inventory::{Draft, Inventory, preview, read_inventory};
 pub use self::keeper::known_refusals;
 
 /// Why the gateway does not run.
