@@ -9,7 +9,8 @@ use huiju_sim::platform::{Media, Notices};
 use serde_json::{Value, json};
 
 use crate::edits::{state, text};
-use crate::reload::{is_unbroken, nothing, pulls, two_gates};
+use crate::readers::is_unbroken;
+use crate::reload::{nothing, pulls, two_gates};
 use crate::world::{SOON, World, clip};
 
 #[tokio::test(flavor = "multi_thread")]

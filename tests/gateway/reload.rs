@@ -2,12 +2,12 @@
 
 use huiju_sim::clips::{Clip, ClipKind};
 use huiju_sim::farm::{CameraSettings, CameraStats};
-use huiju_sim::platform::{Notices, Platform, Recording, Session, Subscribe, What};
+use huiju_sim::platform::{Notices, Platform, Session, Subscribe, What};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::edits::row;
-use crate::readers::places;
+use crate::readers::is_unbroken;
 use crate::world::{PASSWORD, SOON, World, clip, signal};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -390,16 +390,6 @@ pub(crate) fn two_gates(name: &str, video: &std::sync::Arc<Clip>) -> crate::worl
         .camera("东门", CameraSettings::new(video))
         .camera("西门", CameraSettings::new(video))
         .platform("district")
-}
-
-/// Every access unit in its order from the first to the last, bit for bit.
-pub(crate) fn is_unbroken(recording: &Recording, video: &Clip) {
-    assert_eq!(recording.violations, Vec::<String>::new());
-    assert_eq!((recording.stats.lost, recording.stats.reordered), (0, 0));
-    let count = video.units().len();
-    for (number, pair) in places(recording, video).windows(2).enumerate() {
-        assert_eq!(pair[1], (pair[0] + 1) % count, "after unit {number}");
-    }
 }
 
 /// The report of a reload that changes nothing.

@@ -13,7 +13,8 @@ use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 use crate::edits::{Row, member, row, text};
-use crate::reload::{is_unbroken, nothing, registrations};
+use crate::readers::is_unbroken;
+use crate::reload::{nothing, registrations};
 use crate::world::{SOON, World, clip};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,8 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::edits::row;
-use crate::reload::{is_unbroken, nothing, pulls, registrations};
+use crate::readers::is_unbroken;
+use crate::reload::{nothing, pulls, registrations};
 use crate::world::{SOON, World, clip, restrict, signal};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,8 @@ use huiju_sim::platform::manscdp::Element;
 use huiju_sim::platform::{Media, Session, What};
 use serde_json::{Value, json};
 
-use crate::reload::{is_unbroken, nothing, pulls, registrations};
+use crate::readers::is_unbroken;
+use crate::reload::{nothing, pulls, registrations};
 use crate::world::{SOON, World, clip};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use huiju_sim::platform::{Keep, Media, Notices, Options, Session, Subscribe};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::readers::places;
+use crate::readers::is_unbroken;
 use crate::world::{World, clip};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,13 +74,7 @@ async fn a_camera_that_flaps_is_told_off_once_and_on_once_and_the_others_lose_no
     }
     session.bye().await.unwrap();
     let recording = session.finish().await.unwrap();
-    assert_eq!(recording.violations, Vec::<String>::new());
-    assert_eq!((recording.stats.lost, recording.stats.reordered), (0, 0));
-    let places = places(&recording, &video);
-    let gap = places
-        .windows(2)
-        .find(|pair| pair[1] != (pair[0] + 1) % video.units().len());
-    assert_eq!(gap, None, "a frame of the other camera is missing");
+    is_unbroken(&recording, &video);
 }
 
 /// When a platform was told what of a channel.
