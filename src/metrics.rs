@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
+use prometheus::proto::MetricFamily;
 use prometheus::{
     Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
     IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
@@ -39,6 +40,7 @@ pub struct Metrics {
     pub inventory_rows_rejected: IntGauge,
     pub rtp_ports_free: IntGauge,
     pub probe_lag: Gauge,
+    pub tasks: IntGauge,
     pub limit: GaugeVec,
     pub config_last_reload_successful: IntGauge,
     pub config_last_reload_success_timestamp: Gauge,
@@ -257,6 +259,7 @@ impl Metrics {
                 "huiju_probe_lag_seconds",
                 "How far the probes of idle cameras are behind.",
             )?,
+            tasks: add.gauge("huiju_tasks", "Tasks that are under way.")?,
             limit: add.info(
                 "huiju_limit",
                 "Limits of departments: streams, bandwidth in bits a second, connects a second.",
@@ -306,12 +309,21 @@ impl Metrics {
     ///
     /// A family cannot be encoded.
     pub fn encode(&self) -> Result<Vec<u8>, prometheus::Error> {
-        let mut out = Vec::new();
         let mut families = self.registry.gather();
         families.extend(prometheus::gather());
-        TextEncoder::new().encode(&families, &mut out)?;
-        Ok(out)
+        encode(&families)
     }
+}
+
+/// Writes the exposition format.
+///
+/// # Errors
+///
+/// A family cannot be encoded.
+pub fn encode(families: &[MetricFamily]) -> Result<Vec<u8>, prometheus::Error> {
+    let mut out = Vec::new();
+    TextEncoder::new().encode(families, &mut out)?;
+    Ok(out)
 }
 
 /// The closed set of answer labels.

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::runtime::Handle;
 
 use super::Api;
 use super::problem::Problem;
@@ -33,16 +34,24 @@ async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
 
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Problem> {
     count_cameras(&api);
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    let tasks = i64::try_from(tasks).unwrap_or(i64::MAX);
+    api.0.metrics.tasks.set(tasks);
     let text = api
         .0
         .metrics
         .encode()
         .map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(exposition(text))
+}
+
+/// An answer in the text format of Prometheus.
+pub(super) fn exposition(text: Vec<u8>) -> Response {
     let content_type = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",
     )];
-    Ok((content_type, text).into_response())
+    (content_type, text).into_response()
 }
 
 /// States are counted when asked for: they belong to the cameras, not to the metrics.

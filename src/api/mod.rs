@@ -4,6 +4,7 @@
 //! answers of the admin socket are what `--json` prints.
 
 mod admin;
+mod camera_metrics;
 mod cameras;
 mod health;
 mod operations;
@@ -91,7 +92,10 @@ impl Api {
 
     /// The routes of `listen.metrics`.
     pub fn metrics(&self) -> Router {
-        self.counted(health::routes().route("/metrics", get(health::metrics)))
+        let routes = health::routes()
+            .route("/metrics", get(health::metrics))
+            .route("/metrics/cameras", get(camera_metrics::show));
+        self.counted(routes)
     }
 
     /// The routes of the admin socket.

@@ -7,8 +7,10 @@ use clap::{Arg, ArgAction, Command, CommandFactory as _};
 use huiju::cli::Cli;
 use huiju::ledger::StateCause;
 use huiju::metrics::{CONNECT_RESULTS, INVITE_RESULTS, REFUSED_REASONS};
+use huiju_sim::clips::ClipKind;
+use huiju_sim::farm::CameraSettings;
 
-use crate::world::World;
+use crate::world::{World, clip};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tables_of_metrics_are_what_a_gateway_shows() {
@@ -109,6 +111,33 @@ async fn the_tables_of_labels_hold_every_value_that_a_gateway_shows() {
             let missing: Vec<_> = values.difference(known).collect();
             assert!(missing.is_empty(), "{key:?} {missing:?}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tables_of_camera_metrics_are_what_a_gateway_shows() {
+    let video = clip(ClipKind::H264Small).await;
+    let world = World::new("documented-cameras")
+        .camera("东门", CameraSettings::new(&video))
+        .platform("district")
+        .start()
+        .await;
+    world.order("probe", "东门").await;
+    let path = "/metrics/cameras?department=education";
+    let text = world.get(&world.metrics_address(), path).await;
+    let shown: BTreeMap<_, _> = families(&text)
+        .into_iter()
+        .map(|(name, family)| (name, (family.kind, family.labels)))
+        .collect();
+    for page in pages() {
+        let documented: BTreeMap<_, _> = table(&page, "camera metrics")
+            .iter()
+            .map(|row| {
+                let labels = words(&row[2]).into_iter().collect();
+                (words(&row[0]).remove(0), (row[1].clone(), labels))
+            })
+            .collect();
+        assert_eq!(documented, shown, "{}", page.display());
     }
 }
 

@@ -54,8 +54,20 @@ async fn promtool_has_nothing_to_say_about_the_metrics_of_a_gateway_at_work() {
     assert_eq!(refused.unwrap_err().code(), Some(480));
     let session = invite(&world, Media::Udp).await;
     let metrics = world.metrics().await;
+    let path = "/metrics/cameras?department=education";
+    let cameras = world.get(&world.metrics_address(), path).await;
+    assert!(
+        cameras.contains("huiju_camera_media_info{"),
+        "not seen: {cameras}"
+    );
     session.bye().await.unwrap();
+    for metrics in [metrics, cameras] {
+        assert_eq!(promtool_says(&metrics).await, "");
+    }
+}
 
+/// What promtool has to say about an exposition.
+async fn promtool_says(metrics: &str) -> String {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
@@ -68,8 +80,52 @@ async fn promtool_has_nothing_to_say_about_the_metrics_of_a_gateway_at_work() {
     drop(stdin);
     let output = promtool.wait_with_output().await.unwrap();
     let said = [output.stdout, output.stderr].concat();
-    assert_eq!(String::from_utf8_lossy(&said), "");
-    assert!(output.status.success());
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_of_cameras_are_those_of_one_department_and_tell_their_states() {
+    let video = clip(ClipKind::H264Small).await;
+    let world = World::new("camera-metrics")
+        .camera("东门", CameraSettings::new(&video))
+        .columns("东门", &[("civil_code", "43021103")])
+        .row("education", "不在", "rtsp://127.50.0.1:8554/a")
+        .row("health", "门诊", "rtsp://127.50.0.1:8554/b")
+        .platform("district")
+        .start()
+        .await;
+    let session = invite(&world, Media::Udp).await;
+    world.order("probe", "不在").await;
+    let cameras = world.cameras().await;
+    let id = |name: &str| cameras.of(name)["id"].as_str().unwrap().to_owned();
+    let address = world.metrics_address();
+    let path = "/metrics/cameras?department=education";
+    let text = world.get(&address, path).await;
+    let (east, gone) = (id("东门"), id("不在"));
+    for line in [
+        format!(
+            "huiju_camera_info{{camera=\"{east}\",department=\"education\",town=\"43021103\"}} 1"
+        ),
+        format!("huiju_camera_info{{camera=\"{gone}\",department=\"education\",town=\"\"}} 1"),
+        format!("huiju_camera_state{{camera=\"{east}\",cause=\"none\",state=\"online\"}} 1"),
+        format!("huiju_camera_state{{camera=\"{gone}\",cause=\"refused\",state=\"offline\"}} 1"),
+        format!("huiju_camera_online{{camera=\"{east}\"}} 1"),
+        format!("huiju_camera_online{{camera=\"{gone}\"}} 0"),
+        format!("huiju_camera_viewers{{camera=\"{east}\"}} 1"),
+        format!("huiju_camera_failures_total{{camera=\"{gone}\"}} 1"),
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line} in {text}");
+    }
+    assert!(!text.contains(&id("门诊")), "of another department: {text}");
+    let of_east = text.lines().filter(|line| line.contains(&east)).count();
+    assert!(of_east <= 12, "{of_east} series a camera");
+    session.bye().await.unwrap();
+
+    let status = async |path: &str| get(&address, path).await.unwrap().0;
+    assert_eq!(status("/metrics/cameras").await, 400);
+    assert_eq!(status("/metrics/cameras?department=nobody").await, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

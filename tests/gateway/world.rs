@@ -183,9 +183,7 @@ impl World {
 
     /// The value of a metric's series, written as Prometheus does: `name{label="value"}`.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
-        let text = self
-            .get(&format!("{}:9180", gateway_ip(self.number)), "/metrics")
-            .await;
+        let text = self.metrics().await;
         let line = text
             .lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -195,8 +193,12 @@ impl World {
 
     /// The whole exposition.
     pub(crate) async fn metrics(&self) -> String {
-        self.get(&format!("{}:9180", gateway_ip(self.number)), "/metrics")
-            .await
+        self.get(&self.metrics_address(), "/metrics").await
+    }
+
+    /// The address of `listen.metrics`.
+    pub(crate) fn metrics_address(&self) -> String {
+        format!("{}:9180", gateway_ip(self.number))
     }
 
     /// The body of a GET.
