@@ -38,6 +38,7 @@ mod reload_settings;
 mod restart;
 mod service;
 mod shipped_config;
+mod soak;
 mod states;
 mod why;
 mod world;

@@ -180,6 +180,25 @@ impl World {
         }
     }
 
+    /// How many sockets the gateway has bound to RTP ports.
+    pub(crate) fn rtp_sockets(&self) -> usize {
+        let ip = u32::from_le_bytes(self.gateway_ip().octets());
+        let is_bound = |line: &&str| {
+            let mut words = line.split_whitespace().skip(1);
+            let local = words.next().unwrap_or_default();
+            let state = words.nth(1).unwrap_or_default();
+            let (address, port) = local.split_once(':').unwrap_or_default();
+            let port = u16::from_str_radix(port, 16).unwrap_or_default();
+            address == format!("{ip:08X}") && (20_000..30_000).contains(&port) && state != TIME_WAIT
+        };
+        let count = |table: &str| {
+            let path = format!("/proc/{}/net/{table}", self.gateway_pid());
+            let text = std::fs::read_to_string(path).unwrap();
+            text.lines().filter(is_bound).count()
+        };
+        count("udp") + count("tcp")
+    }
+
     /// What the gateway logged of panics.
     pub(crate) fn panics(&self) -> Vec<String> {
         let log = self.log();
@@ -201,5 +220,7 @@ fn pair(value: &Value) -> String {
     }
 }
 
+/// A TCP connection whose socket is gone, as the kernel's table has it.
+const TIME_WAIT: &str = "06";
 /// Between two looks at what tells nobody of its changes.
 const TICK: Duration = Duration::from_millis(100);

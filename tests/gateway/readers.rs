@@ -78,6 +78,18 @@ pub(crate) fn is_unbroken(recording: &Recording, video: &Clip) {
     }
 }
 
+/// What it got is of the clip bit for bit; wherever frames are missing it goes on with a key frame.
+#[track_caller]
+pub(crate) fn goes_on_at_key_frames(recording: &Recording, video: &Clip) {
+    lost_nothing(recording);
+    let count = video.units().len();
+    for (number, pair) in places(recording, video).windows(2).enumerate() {
+        let unit = &recording.units[number + 1];
+        let is_next = pair[1] == (pair[0] + 1) % count;
+        assert!(is_next || unit.is_key, "unit {}: {unit:?}", number + 1);
+    }
+}
+
 /// The receiver holds SSRC, sequence, SCR and DTS against the rules over the whole session.
 #[track_caller]
 pub(crate) fn lost_nothing(recording: &Recording) {

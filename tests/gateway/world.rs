@@ -191,6 +191,11 @@ impl World {
         line.trim().parse().expect("a number")
     }
 
+    /// Where the gateway is.
+    pub(crate) fn gateway_ip(&self) -> Ipv4Addr {
+        gateway_ip(self.number)
+    }
+
     /// The whole exposition.
     pub(crate) async fn metrics(&self) -> String {
         self.get(&self.metrics_address(), "/metrics").await

@@ -85,9 +85,13 @@ impl Checker {
         &self.recording.stats
     }
 
-    /// The timestamp of the last whole frame, and the SSRC.
-    pub fn newest(&self) -> Option<(u32, u32)> {
-        Some((self.last_timestamp?, self.ssrc?))
+    /// The RTP time of now, by the last whole frame and the time that has passed since the last packet, and
+    /// the SSRC.
+    pub fn rtp_time(&self, now: Instant) -> Option<(u32, u32)> {
+        let silence = now.duration_since(self.recording.stats.last_packet?);
+        // Modulo 2³² as RTP time is (RFC 3550 §5.1), at 90 ticks a millisecond.
+        let ticks = (silence.as_millis() * 90) as u32;
+        Some((self.last_timestamp?.wrapping_add(ticks), self.ssrc?))
     }
 
     /// Notes a broken rule; the first of them are kept in words.

@@ -198,7 +198,9 @@ fn handle_report(datagram: &[u8], checker: &mut Checker) {
     match rtcp::parse(datagram) {
         Ok(Some(report)) => {
             checker.handle_sender_report();
-            if let Some(what) = report.wrong_with(clock::unix_time(), checker.newest()) {
+            if let Some(what) =
+                report.wrong_with(clock::unix_time(), checker.rtp_time(Instant::now()))
+            {
                 checker.violation(what);
             }
         }
@@ -208,7 +210,7 @@ fn handle_report(datagram: &[u8], checker: &mut Checker) {
 }
 
 async fn send_report(pair: &UdpPair, checker: &Checker) {
-    if let (Some(mut peer), Some((_, ssrc))) = (pair.peer, checker.newest()) {
+    if let (Some(mut peer), Some((_, ssrc))) = (pair.peer, checker.rtp_time(Instant::now())) {
         peer.set_port(peer.port() + 1);
         // A lost report is a lost datagram.
         drop(

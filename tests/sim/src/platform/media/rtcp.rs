@@ -53,13 +53,13 @@ pub fn parse(bytes: &[u8]) -> Result<Option<SenderReport>, String> {
 }
 
 impl SenderReport {
-    /// What is implausible about it; `newest` is (timestamp, SSRC) of the media.
-    pub fn wrong_with(&self, unix: Duration, newest: Option<(u32, u32)>) -> Option<String> {
+    /// What is implausible about it; `media` is (RTP time of now, SSRC) by what came.
+    pub fn wrong_with(&self, unix: Duration, media: Option<(u32, u32)>) -> Option<String> {
         let ntp = unix.as_secs() + UNIX_AFTER_NTP;
         if u64::from(self.ntp_seconds).abs_diff(ntp) > NTP_SECONDS_OFF_MAX {
             return Some(format!("SR has NTP {}, now is {ntp}", self.ntp_seconds));
         }
-        let (timestamp, ssrc) = newest?;
+        let (timestamp, ssrc) = media?;
         if ssrc != self.ssrc {
             return Some(format!("SR of SSRC {}, media has {ssrc}", self.ssrc));
         }
