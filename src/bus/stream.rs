@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::log::{Cursor, Log, Read};
 use crate::media::{AudioCodec, Frame, MediaTime, Payload, Stamp, Timeline, VideoCodec};
@@ -51,6 +52,8 @@ struct Inner {
     places: Vec<Option<u64>>,
     timeline: Timeline,
     audio: Audio,
+    /// When the last frame came.
+    last_at: Option<Instant>,
 }
 
 /// Audio enters the stream map at the next key frame after it was heard, and is held back till then.
@@ -80,11 +83,11 @@ impl Default for Stream {
 }
 
 impl Stream {
-    /// Returns the write side; `pause` is the time since the camera's session before.
-    pub fn publish(&self, pause: Duration) -> Publisher {
-        self.0.lock().timeline.begin_session(pause);
+    /// Returns the write side for a session of the camera.
+    pub fn publish(&self) -> Publisher {
         Publisher {
             shared: self.0.clone(),
+            has_begun: false,
             has_key: false,
         }
     }
@@ -124,17 +127,19 @@ impl Stream {
 #[derive(Debug)]
 pub struct Publisher {
     shared: Arc<Shared>,
+    has_begun: bool,
     has_key: bool,
 }
 
 impl Publisher {
-    /// Stamps and publishes an access unit; never waits.
-    pub fn video(&mut self, codec: VideoCodec, raw: RawFrame, reorder_depth: usize) {
+    /// Stamps and publishes an access unit that came at `now`; never waits.
+    pub fn video(&mut self, codec: VideoCodec, raw: RawFrame, reorder_depth: usize, now: Instant) {
         self.has_key |= raw.is_key;
         if !self.has_key {
             return;
         }
         let mut inner = self.shared.lock();
+        inner.note_frame(&mut self.has_begun, now);
         if raw.is_key {
             inner.timeline.set_reorder_depth(reorder_depth);
         }
@@ -150,9 +155,10 @@ impl Publisher {
         self.push(inner, payload, stamp, raw);
     }
 
-    /// Stamps and publishes a packet of audio; never waits.
-    pub fn audio(&mut self, codec: AudioCodec, raw: RawFrame) {
+    /// Stamps and publishes a packet of audio that came at `now`; never waits.
+    pub fn audio(&mut self, codec: AudioCodec, raw: RawFrame, now: Instant) {
         let mut inner = self.shared.lock();
+        inner.note_frame(&mut self.has_begun, now);
         let stamp = inner.timeline.stamp_audio(raw.time);
         inner.audio.heard = Some((codec, stamp.pts));
         if self.has_key && inner.audio.in_map == Some(codec) {
@@ -192,6 +198,16 @@ impl Drop for Publisher {
 }
 
 impl Inner {
+    /// The first frame of a session comes so long after the last one of the session before, whatever was
+    /// tried between: the stream's clock goes with the time.
+    fn note_frame(&mut self, has_begun: &mut bool, now: Instant) {
+        if !std::mem::replace(has_begun, true) {
+            let pause = self.last_at.map_or(Duration::ZERO, |last| now - last);
+            self.timeline.begin_session(pause);
+        }
+        self.last_at = Some(now);
+    }
+
     fn slowest(&self) -> Option<u64> {
         self.places.iter().flatten().min().copied()
     }
@@ -262,12 +278,12 @@ mod tests {
     #[tokio::test]
     async fn audio_enters_at_the_key_frame_after_it_was_heard() {
         let stream = Stream::default();
-        let mut publisher = stream.publish(Duration::ZERO);
+        let (mut publisher, now) = (stream.publish(), Instant::now());
         let mut viewer = stream.subscribe();
-        publisher.video(VideoCodec::H264, raw(0, true), 0);
-        publisher.audio(AudioCodec::G711A, raw(0, false));
-        publisher.video(VideoCodec::H264, raw(3600, true), 0);
-        publisher.audio(AudioCodec::G711A, raw(3600, false));
+        publisher.video(VideoCodec::H264, raw(0, true), 0, now);
+        publisher.audio(AudioCodec::G711A, raw(0, false), now);
+        publisher.video(VideoCodec::H264, raw(3600, true), 0, now);
+        publisher.audio(AudioCodec::G711A, raw(3600, false), now);
         let mut seen = Vec::new();
         while let Some((item, _)) = viewer.try_next() {
             seen.push(match item.frame.payload {
@@ -283,12 +299,33 @@ mod tests {
     async fn a_waiting_viewer_is_woken_and_a_gone_one_is_forgotten() {
         let stream = Stream::default();
         let mut viewer = stream.subscribe();
-        let mut publisher = stream.publish(Duration::ZERO);
+        let (mut publisher, now) = (stream.publish(), Instant::now());
         let reading = viewer.next();
-        publisher.video(VideoCodec::H265, raw(0, true), 0);
+        publisher.video(VideoCodec::H265, raw(0, true), 0, now);
         assert!(reading.await.0.frame.is_key());
         drop(viewer);
         assert_eq!(stream.subscribers(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_takes_up_the_clock_where_time_has_gone_by_then() {
+        let stream = Stream::default();
+        let mut viewer = stream.subscribe();
+        let mut now = Instant::now();
+        stream
+            .publish()
+            .video(VideoCodec::H264, raw(0, true), 0, now);
+        // A session that brings no frame moves nothing.
+        for _ in 0..3 {
+            now += Duration::from_secs(7);
+            drop(stream.publish());
+        }
+        let mut publisher = stream.publish();
+        now += Duration::from_secs(1);
+        publisher.video(VideoCodec::H264, raw(77, true), 0, now);
+        let mut times = std::iter::from_fn(|| viewer.try_next()).map(|(item, _)| item.frame.dts.0);
+        let first = times.next().unwrap();
+        assert_eq!(times.next(), Some(first + 22 * MediaTime::TICKS_PER_SECOND));
     }
 
     fn raw(time: i64, is_key: bool) -> RawFrame {

@@ -101,9 +101,9 @@ impl Flow {
 
     /// Puts a frame on the bus; `true` for a key frame.
     pub(super) fn publish(&mut self, kind: TrackKind, frame: RawFrame) -> bool {
-        let is_key = frame.is_key;
+        let (is_key, now) = (frame.is_key, Instant::now());
         match kind {
-            TrackKind::Audio(codec) => self.publisher.audio(codec, frame),
+            TrackKind::Audio(codec) => self.publisher.audio(codec, frame, now),
             TrackKind::Video(codec) => {
                 if is_key {
                     self.observed.size = frame.size.or(self.observed.size);
@@ -111,7 +111,7 @@ impl Flow {
                 }
                 let depth = self.told_depth.unwrap_or_else(|| self.order.depth());
                 self.order.see(frame.time.0, is_key);
-                self.publisher.video(codec, frame, depth);
+                self.publisher.video(codec, frame, depth, now);
             }
         }
         is_key

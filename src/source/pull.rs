@@ -71,7 +71,6 @@ impl Pull<'_> {
     async fn run(&self) {
         let mut targets = self.entry.target.subscribe();
         let mut woken = self.entry.woken.subscribe();
-        let mut last_media = None;
         self.hold_back();
         loop {
             let target = targets.borrow_and_update().clone();
@@ -87,7 +86,7 @@ impl Pull<'_> {
             woken.mark_unchanged();
             let _counted = Counted::new(self.shared, &target.department.id);
             let failure = tokio::select! {
-                failure = self.session(&target, &mut last_media) => failure,
+                failure = self.session(&target) => failure,
                 () = unwanted(self.entry, self.shared) => {
                     self.release().await;
                     if self.entry.try_end() {
@@ -117,7 +116,7 @@ impl Pull<'_> {
     }
 
     /// One session, from the handshake to its end.
-    async fn session(&self, target: &Target, last_media: &mut Option<Instant>) -> Failure {
+    async fn session(&self, target: &Target) -> Failure {
         let not_before = self.entry.inner().not_before;
         if let Some(not_before) = not_before {
             sleep_until(not_before).await;
@@ -137,8 +136,7 @@ impl Pull<'_> {
             Ok(opened) => opened,
             Err(failure) => return failure,
         };
-        let pause = last_media.map_or(Duration::ZERO, |last: Instant| last.elapsed());
-        let publisher = self.entry.stream.publish(pause);
+        let publisher = self.entry.stream.publish();
         let mut flow = Flow::new(publisher, session.kinds(), started);
         let mut present = None;
         // One timer for the whole session, looked at when it fires: packets only move its due time.
@@ -178,7 +176,6 @@ impl Pull<'_> {
                     at => silence.as_mut().reset(at),
                 },
             }
-            *last_media = Some(flow.last_media);
         }
     }
 
