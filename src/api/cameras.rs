@@ -158,6 +158,6 @@ fn item(camera: &Camera, sources: &Sources) -> CameraItem {
         audio: observed.audio.map(|codec| codec.name()),
         width: observed.size.map(|size| size.0),
         height: observed.size.map(|size| size.1),
-        origin: record.origin.clone(),
+        origin: record.origin.to_string(),
     }
 }
