@@ -153,8 +153,16 @@ impl Config {
 
 fn text_of(path: &Path) -> Result<String, Problem> {
     let file = path.display().to_string();
-    std::fs::read_to_string(path)
-        .map_err(|error| Problem::whole(&file, format!("{error}: name the file with --config")))
+    let bytes = std::fs::read(path)
+        .map_err(|error| Problem::whole(&file, format!("{error}: name the file with --config")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let right = error
+            .as_bytes()
+            .iter()
+            .take(error.utf8_error().valid_up_to());
+        let line = 1 + right.filter(|byte| **byte == b'\n').count() as u64;
+        Problem::new(&file, line, 0, "is not UTF-8: save the file as UTF-8")
+    })
 }
 
 /// Relative paths of a configuration count from here.

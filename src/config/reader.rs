@@ -180,7 +180,7 @@ impl<'a> Section<'a> {
     }
 
     /// Whether a key has something else than a mapping.
-    pub(super) fn is_single(&self, key: &'static str) -> bool {
+    pub(super) fn is_no_mapping(&self, key: &'static str) -> bool {
         let node = self.node(key);
         node.is_some_and(|node| !matches!(node.value, Value::Map(_)))
     }

@@ -215,7 +215,7 @@ pub(super) fn secret(section: &Section<'_>, key: &'static str) -> Option<Secret>
         section.missing(key);
         return None;
     }
-    if section.is_single(key) {
+    if section.is_no_mapping(key) {
         section.fail(
             key,
             "a secret stands in a file: write {file: path}, {env: NAME} or {credential: NAME}",

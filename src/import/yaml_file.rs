@@ -10,7 +10,8 @@ use crate::yaml::{Node, Value, parse};
 
 /// Reads the rows.
 pub(super) fn read(file: &str, bytes: &[u8]) -> Read {
-    let text = str::from_utf8(bytes).map_err(|_| vec![Problem::whole(file, "is not UTF-8")])?;
+    let text = str::from_utf8(bytes)
+        .map_err(|_| vec![Problem::whole(file, "is not UTF-8: save it as UTF-8")])?;
     if let Some(problem) = cut_off(file, text) {
         return Err(vec![problem]);
     }

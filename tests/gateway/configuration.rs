@@ -148,6 +148,23 @@ async fn whoever_asks_the_gateway_is_told_that_the_configuration_cannot_be_read(
 }
 
 #[tokio::test]
+async fn a_configuration_in_another_charset_is_refused_at_its_first_such_line() {
+    let folder = world_of("charset", RIGHT);
+    let text = RIGHT
+        .replace("网关", "gateway")
+        .replace("document: d", "document: 文");
+    let (before, after) = text.split_once('文').unwrap();
+    let bytes = [before.as_bytes(), b"\xce\xc4", after.as_bytes()].concat();
+    std::fs::write(folder.join("huiju.yaml"), bytes).unwrap();
+    let (code, said) = output(&folder).await;
+    assert_eq!(
+        said,
+        "huiju.yaml:14: is not UTF-8: save the file as UTF-8\n"
+    );
+    assert_eq!(code, Some(78));
+}
+
+#[tokio::test]
 async fn a_password_in_a_declared_file_is_a_warning_and_no_error() {
     let folder = world_of("password-column", RIGHT);
     let rows =
