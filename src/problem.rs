@@ -15,6 +15,33 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// Something wrong at a place.
+    pub fn new(file: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line,
+            column,
+            message: message.into(),
+        }
+    }
+
+    /// Something wrong with a file as a whole.
+    pub fn whole(file: &str, message: impl Into<String>) -> Self {
+        Self::new(file, 0, 0, message)
+    }
+
+    /// Something that is taken as it is, and is better otherwise.
+    pub fn warning(file: &str, line: u64, column: u64, message: &str) -> Self {
+        Self::new(file, line, column, format!("warning: {message}"))
+    }
+
+    /// Line and column: the order within a file.
+    pub fn place(&self) -> (u64, u64) {
+        (self.line, self.column)
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -28,6 +55,16 @@ impl fmt::Display for Problem {
             (_, 0) => write!(f, "{file}:{line}: {message}"),
             _ => write!(f, "{file}:{line}:{column}: {message}"),
         }
+    }
+}
+
+/// Says that `given` is none of the names that are `known`, or that there is no such `thing` at all.
+pub fn none_of<'a>(given: &str, thing: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<_> = known.collect();
+    if known.is_empty() {
+        format!("`{given}` is no {thing}: there are none")
+    } else {
+        format!("`{given}` is none of {}", known.join(", "))
     }
 }
 

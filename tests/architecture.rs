@@ -60,7 +60,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "api",
-        &["catalog", "ledger", "metrics", "sink", "source", "task"],
+        &[
+            "catalog", "ledger", "metrics", "problem", "sink", "source", "task",
+        ],
     ),
     (
         "gateway",

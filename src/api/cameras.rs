@@ -8,7 +8,9 @@ use super::Api;
 use super::operations::Operation;
 use super::problem::Problem;
 use super::status::timestamp;
-use crate::catalog::Camera;
+use crate::catalog::{Camera, Catalog};
+use crate::ledger;
+use crate::problem::none_of;
 use crate::source::{Sources, Status};
 
 #[derive(Debug, Deserialize)]
@@ -58,6 +60,7 @@ pub(super) async fn list(
         return Err(Problem::bad_request("limit must be 1 to 1000"));
     }
     let catalog = api.0.catalog.borrow().clone();
+    filter.check(&catalog)?;
     let sources = &api.0.sources;
     let mut chosen = catalog
         .cameras()
@@ -126,6 +129,24 @@ async fn maintain(api: &Api, id: &str, is_maintained: bool) -> Result<Json<Camer
 }
 
 impl Filter {
+    /// A name that nothing has is a slip: an empty list would hide it.
+    fn check(&self, catalog: &Catalog) -> Result<(), Problem> {
+        let departments = catalog.departments().iter();
+        let departments: Vec<_> = departments.map(|known| known.id.as_str()).collect();
+        let states = ledger::State::ALL.map(ledger::State::name);
+        for (name, given, known) in [
+            ("department", &self.department, departments.as_slice()),
+            ("state", &self.state, states.as_slice()),
+        ] {
+            let unknown = given.as_deref().filter(|given| !known.contains(given));
+            if let Some(given) = unknown {
+                let message = none_of(given, name, known.iter().copied());
+                return Err(Problem::bad_request(format!("{name}: {message}")));
+            }
+        }
+        Ok(())
+    }
+
     fn matches(&self, camera: &Camera, sources: &Sources) -> bool {
         let is =
             |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
@@ -158,6 +179,6 @@ fn item(camera: &Camera, sources: &Sources) -> CameraItem {
         audio: observed.audio.map(|codec| codec.name()),
         width: observed.size.map(|size| size.0),
         height: observed.size.map(|size| size.1),
-        origin: record.origin.clone(),
+        origin: record.origin.to_string(),
     }
 }

@@ -108,6 +108,8 @@ pub struct ReloadReport {
     pub rows_refused: usize,
     /// What is wrong with them.
     pub refused: Vec<String>,
+    /// What is taken from the inventory and should not be there.
+    pub warnings: Vec<String>,
 }
 
 impl ReloadReport {

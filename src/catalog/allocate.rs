@@ -137,7 +137,7 @@ impl Registry {
             let outcome = self.assign_one(&record, department, civil_code, &taken);
             match outcome {
                 Ok((known, is_new)) => {
-                    taken.insert(known.id, record.origin.clone());
+                    taken.insert(known.id, record.origin.to_string());
                     assigned.push(Assigned {
                         known,
                         record,
@@ -327,7 +327,7 @@ const NODE_NETWORK: u8 = 6;
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::catalog::{Location, Upkeep};
+    use crate::catalog::{Location, Origin, Upkeep};
 
     #[test]
     fn codes_do_not_depend_on_the_order_of_the_rows() {
@@ -447,7 +447,10 @@ pub(super) mod tests {
 
     pub(in crate::catalog) fn record(source_id: &str, path: &str) -> Record {
         Record {
-            origin: format!("row {source_id}"),
+            origin: Origin {
+                file: format!("row {source_id}"),
+                line: 1,
+            },
             name: source_id.to_owned(),
             department: "education".to_owned(),
             location: Location::new("10.0.0.1", 554, path),

@@ -116,11 +116,26 @@ pub struct Coordinates {
     pub latitude: f64,
 }
 
+/// Where a record comes from.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Origin {
+    /// The file.
+    pub file: String,
+    /// The row, by its line.
+    pub line: u64,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
 /// What a source says of a camera, before it has an identity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// File and row, for messages.
-    pub origin: String,
+    pub origin: Origin,
     /// The camera's name.
     pub name: String,
     /// The id of its department.

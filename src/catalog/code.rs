@@ -26,7 +26,7 @@ pub enum CodeError {
     #[error("a code has 20 digits, this has {0} characters")]
     Length(usize),
     /// A character that is no digit.
-    #[error("a code has digits only")]
+    #[error("a code has only the digits 0 to 9")]
     Digits,
 }
 
@@ -85,14 +85,15 @@ impl FromStr for GbCode {
     type Err = CodeError;
 
     fn from_str(text: &str) -> Result<Self, CodeError> {
-        let digits: [u8; 20] = text
-            .as_bytes()
-            .try_into()
-            .map_err(|_| CodeError::Length(text.chars().count()))?;
-        if !digits.iter().all(u8::is_ascii_digit) {
-            return Err(CodeError::Digits);
+        let characters = text.chars().count();
+        if characters != 20 {
+            return Err(CodeError::Length(characters));
         }
-        Ok(Self(digits))
+        // A character of more than one byte is no digit.
+        let digits = text.as_bytes().try_into().map_err(|_| CodeError::Digits)?;
+        let code = Self(digits);
+        let has_digits_only = code.0.iter().all(u8::is_ascii_digit);
+        has_digits_only.then_some(code).ok_or(CodeError::Digits)
     }
 }
 
@@ -136,6 +137,11 @@ mod tests {
         assert_eq!(
             "4302110011132600000x".parse::<GbCode>(),
             Err(CodeError::Digits)
+        );
+        assert_eq!(
+            "４３０２１１００１１１３２６００００００".parse::<GbCode>(),
+            Err(CodeError::Digits),
+            "full-width digits look like digits"
         );
         assert_eq!(GbCode::compose("430211", "11", 132, 6, 1_000_000), None);
         assert_eq!(pad_civil_code("43021"), None);

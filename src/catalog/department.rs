@@ -69,6 +69,11 @@ impl Department {
             .any(|network| network.contains(&address))
     }
 
+    /// Whether a row that names its department so means this one.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.id == name || self.name == name
+    }
+
     /// A department for tests.
     #[cfg(test)]
     pub(crate) fn sample() -> Self {

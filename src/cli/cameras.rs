@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use serde_json::Value;
 
 use super::client::{Client, segment};
 use super::{say, tell};
+use crate::ledger::State;
 
 /// Which cameras.
 #[derive(Debug, Args)]
@@ -15,7 +17,7 @@ pub(super) struct Filter {
     #[arg(long)]
     department: Option<String>,
     /// Only in this state.
-    #[arg(long)]
+    #[arg(long, value_parser = PossibleValuesParser::new(State::ALL.map(State::name)))]
     state: Option<String>,
 }
 

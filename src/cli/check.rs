@@ -42,7 +42,7 @@ pub(super) async fn run(config: &Config, what: &What, json: bool) -> ExitCode {
         Err(problems) => return wrong_config(&problems),
     };
     let draft = preview(inventory, config);
-    for problem in &draft.refused {
+    for problem in draft.refused.iter().chain(&draft.warnings) {
         complain(problem);
     }
     let (rejected, cameras) = (draft.rows_refused, draft.catalog.cameras().len());

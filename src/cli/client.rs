@@ -12,12 +12,14 @@ use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::complain;
+use super::{complain, wrong_config};
 use crate::config::Config;
 
-/// The running gateway, by its admin socket.
+/// The gateway that runs with a configuration, by its admin socket.
 #[derive(Debug)]
-pub(super) struct Client(PathBuf);
+pub(super) struct Client {
+    config: PathBuf,
+}
 
 /// An answer that is no success.
 struct Failed {
@@ -38,8 +40,8 @@ impl From<String> for Failed {
 
 impl Client {
     /// The gateway that runs with that configuration.
-    pub(super) fn new(config: &Path) -> Self {
-        Self(Config::admin_socket(config))
+    pub(super) fn new(config: PathBuf) -> Self {
+        Self { config }
     }
 
     /// Asks for `path` and returns the answer; prints why not.
@@ -58,28 +60,34 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, path: &str, limit: Duration) -> Result<Value, ExitCode> {
-        let asked = timeout(limit, ask(&self.0, method, path)).await;
+        let socket = Config::admin_socket(&self.config).map_err(|problems| {
+            let code = wrong_config(&problems);
+            complain("huiju: the configuration does not say where the gateway's admin socket is");
+            code
+        })?;
+        let asked = timeout(limit, ask(&socket, method, path)).await;
         let answer = asked.unwrap_or_else(|_| Err(format!("no answer in {limit:?}").into()));
-        answer.map_err(|failed| self.complain(&failed))
+        answer.map_err(|failed| failed.complain(&socket))
     }
+}
 
-    fn complain(&self, failed: &Failed) -> ExitCode {
-        if failed.code.is_empty() {
-            let socket = self.0.display();
+impl Failed {
+    fn complain(&self, socket: &Path) -> ExitCode {
+        if self.code.is_empty() {
+            let (socket, message) = (socket.display(), &self.message);
             complain(&format!(
-                "huiju: {socket}: {}: is the gateway running?",
-                failed.message
+                "huiju: {socket}: {message}: is the gateway running?"
             ));
             return ExitCode::FAILURE;
         }
-        for problem in &failed.problems {
+        for problem in &self.problems {
             complain(problem);
         }
-        complain(&format!("huiju: {}", failed.message));
-        if failed.code == "configuration_refused" {
-            ExitCode::from(78)
-        } else {
-            ExitCode::FAILURE
+        complain(&format!("huiju: {}", self.message));
+        match self.code.as_str() {
+            "configuration_refused" => ExitCode::from(78),
+            "bad_request" => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
         }
     }
 }

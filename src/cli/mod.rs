@@ -114,7 +114,7 @@ enum SessionCommand {
 impl Cli {
     /// Does what the command line says.
     pub async fn run(self) -> ExitCode {
-        let client = Client::new(&self.config);
+        let client = Client::new(self.config.clone());
         let json = self.json;
         match self.command {
             Command::Run => match Config::load(&self.config) {

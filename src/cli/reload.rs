@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::client::Client;
-use super::{say, tell};
+use super::{complain, say, tell};
 
 /// How to reload.
 #[derive(Debug, Args)]
@@ -39,6 +39,9 @@ pub(super) async fn run(client: &Client, how: &How, json: bool) -> ExitCode {
     for line in lines {
         say(&line);
     }
+    for warning in texts(&report, "warnings") {
+        complain(warning);
+    }
     ExitCode::SUCCESS
 }
 
@@ -55,29 +58,16 @@ fn lines(report: &Value) -> Vec<String> {
     ];
     let mut lines = Vec::new();
     for (name, mark) in LISTS {
-        let items = report
-            .get(name)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
-        lines.extend(
-            items
-                .filter_map(Value::as_str)
-                .map(|item| format!("{mark} {item}")),
-        );
+        lines.extend(texts(report, name).map(|item| format!("{mark} {item}")));
     }
     if report.get("settings_changed").and_then(Value::as_bool) == Some(true) {
         lines.push("~ settings of the gateway or of departments".to_owned());
     }
-    let refused = report
-        .get("refused")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    lines.extend(
-        refused
-            .filter_map(Value::as_str)
-            .map(|row| format!("? row refused: {row}")),
-    );
+    lines.extend(texts(report, "refused").map(|row| format!("? row refused: {row}")));
     lines
+}
+
+fn texts<'a>(report: &'a Value, name: &str) -> impl Iterator<Item = &'a str> {
+    let items = report.get(name).and_then(Value::as_array);
+    items.into_iter().flatten().filter_map(Value::as_str)
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::reader::Section;
 use super::values::{duration, id, network, number, one_of, rate, secret, text};
 use crate::catalog::{Department, DepartmentLimits, Pull, Secret};
+use crate::problem::none_of;
 use crate::sink::gb28181::PlatformSettings;
+use crate::yaml::Value;
 
 /// The industry digits of the departments that the contract names.
 const INDUSTRIES: [(&str, &str); 6] = [
@@ -20,7 +22,7 @@ const INDUSTRIES: [(&str, &str); 6] = [
 
 pub(super) fn read(root: &Section<'_>) -> Vec<Department> {
     let sections = root.sections("departments");
-    if sections.is_empty() && root.node("departments").is_none() {
+    if root.node("departments").is_none() {
         root.missing("departments");
     }
     let mut departments: Vec<Department> = Vec::new();
@@ -47,9 +49,9 @@ fn department(section: &Section<'_>) -> Department {
         let is_industry = text.len() == 2 && text.bytes().all(|digit| digit.is_ascii_digit());
         is_industry
             .then(|| text.to_owned())
-            .ok_or_else(|| format!("`{text}` must be two digits, in quotes"))
+            .ok_or_else(|| format!("`{text}` must be two digits (0 to 9), in quotes"))
     });
-    if industry.is_none() && default.is_none() && !id.is_empty() {
+    if section.node("industry").is_none() && default.is_none() && !id.is_empty() {
         section.missing("industry");
     }
     let credentials = credentials(section);
@@ -57,7 +59,7 @@ fn department(section: &Section<'_>) -> Department {
         name: section.value("name", text).unwrap_or_else(|| id.clone()),
         networks: section.values("networks", network).unwrap_or_default(),
         ports: section
-            .values("ports", number(1..=65_535))
+            .some_values("ports", number(1..=65_535))
             .unwrap_or_else(|| vec![554]),
         pull: section
             .value(
@@ -95,10 +97,7 @@ fn probe_interval(section: &Section<'_>) -> Option<Duration> {
 /// Users and passwords that cameras name in their column `credential`.
 fn credentials(section: &Section<'_>) -> BTreeMap<String, (String, Secret)> {
     let mut credentials = BTreeMap::new();
-    for (name, section) in section.named_sections("credentials") {
-        if let Err(message) = id(&name) {
-            section.fail("username", message);
-        }
+    for (name, section) in section.named_sections("credentials", id) {
         let username = section.required("username", text);
         let password = secret(&section, "password");
         section.finish(&[]);
@@ -147,20 +146,34 @@ pub(super) fn withhold(departments: &[Department], platforms: &mut [PlatformSett
 }
 
 /// A department is shared with platforms that exist.
-pub(super) fn check_sharing(root: &Section<'_>, platforms: &[PlatformSettings]) {
-    let known = || platforms.iter().map(|platform| platform.id.as_str());
+pub(super) fn check_sharing(root: &Section<'_>) {
+    let known = match root.node("platforms") {
+        None => Vec::new(),
+        Some(_) => match ids(root, "platforms") {
+            None => return,
+            Some(ids) => ids,
+        },
+    };
     for department in root.sections("departments") {
         let sharing = department.section("sharing");
         sharing.values("platforms", |text| {
-            if known().any(|id| id == text) {
-                return Ok(());
-            }
-            Err(format!(
-                "`{text}` is no platform: {}",
-                known().collect::<Vec<_>>().join(", ")
-            ))
+            let is_known = known.iter().any(|id| id == text);
+            let unknown = || none_of(text, "platform", known.iter().map(String::as_str));
+            is_known.then_some(()).ok_or_else(unknown)
         });
     }
+}
+
+/// The ids of the members of a list, whatever else is wrong with them. `None` where not all can be read:
+/// then nothing can be said about who is not among them.
+pub(super) fn ids(root: &Section<'_>, key: &'static str) -> Option<Vec<String>> {
+    let node = root.node(key)?;
+    let sections = root.sections(key);
+    let ids: Vec<_> = sections
+        .iter()
+        .filter_map(|section| section.value("id", id))
+        .collect();
+    matches!(&node.value, Value::List(items) if items.len() == ids.len()).then_some(ids)
 }
 
 const DEPARTMENTS_MAX: usize = 32;

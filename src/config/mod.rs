@@ -84,34 +84,27 @@ impl Config {
     /// All that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, Vec<Problem>> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let message = format!("{error}: name the file with --config");
-            vec![Problem {
-                file: file.clone(),
-                line: 0,
-                column: 0,
-                message,
-            }]
-        })?;
-        let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        Self::parse(&file, folder, &text, &Overrides::of_environment())
+        let text = text_of(path).map_err(|problem| vec![problem])?;
+        Self::parse(&file, folder_of(path), &text, &Overrides::of_environment())
     }
 
     /// The admin socket of the gateway that runs with this file. Nothing else of it is looked at: whoever
-    /// asks the gateway may not have its secrets, and the file may have been broken since.
-    pub fn admin_socket(path: &Path) -> PathBuf {
+    /// asks the gateway may not have its secrets, and other keys may have become wrong since.
+    ///
+    /// # Errors
+    ///
+    /// The file does not say where the socket is: all that is wrong with that.
+    pub fn admin_socket(path: &Path) -> Result<PathBuf, Vec<Problem>> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let Ok(mut root) = parse(&file, &text) else {
-            return PathBuf::from(ADMIN_SOCKET);
-        };
+        let read = text_of(path).and_then(|text| parse(&file, &text));
+        let mut root = read.map_err(|problem| vec![problem])?;
         let overrides = Overrides::of_environment();
         overrides.apply(&mut root);
-        let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        let context = Context::new(&file, folder, &overrides);
-        let listen =
-            Section::root(&context, &root).map(|root| sections::listen(&root.section("listen")));
-        listen.map_or_else(|| PathBuf::from(ADMIN_SOCKET), |listen| listen.admin)
+        let context = Context::new(&file, folder_of(path), &overrides);
+        let admin =
+            Section::root(&context, &root).map(|root| sections::admin(&root.section("listen")));
+        let problems = context.into_problems();
+        admin.filter(|_| problems.is_empty()).ok_or(problems)
     }
 
     /// Checks the text of a configuration, changed by `overrides`; relative paths count from `folder`.
@@ -130,6 +123,7 @@ impl Config {
         let context = Context::new(file, folder, overrides);
         let config = Section::root(&context, &root).map(|section| Self::read(&section));
         problems.extend(context.into_problems());
+        Overrides::sort(&mut problems, file);
         match config {
             Some(config) if problems.is_empty() => Ok(config),
             _ => Err(problems),
@@ -142,8 +136,8 @@ impl Config {
         let streams = sections::streams(&root.section("streams"));
         let departments = departments::read(root);
         let inventory = sections::inventory(&root.section("inventory"));
-        let mut platforms = platforms::read(root, &departments);
-        departments::check_sharing(root, &platforms);
+        let mut platforms = platforms::read(root);
+        departments::check_sharing(root);
         departments::withhold(&departments, &mut platforms);
         root.finish(&["public", "audit"]);
         Self {
@@ -155,4 +149,23 @@ impl Config {
             platforms,
         }
     }
+}
+
+fn text_of(path: &Path) -> Result<String, Problem> {
+    let file = path.display().to_string();
+    let bytes = std::fs::read(path)
+        .map_err(|error| Problem::whole(&file, format!("{error}: name the file with --config")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let right = error
+            .as_bytes()
+            .iter()
+            .take(error.utf8_error().valid_up_to());
+        let line = 1 + right.filter(|byte| **byte == b'\n').count() as u64;
+        Problem::new(&file, line, 0, "is not UTF-8: save the file as UTF-8")
+    })
+}
+
+/// Relative paths of a configuration count from here.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or_else(|| Path::new("."))
 }

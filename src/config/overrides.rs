@@ -43,19 +43,37 @@ impl Overrides {
         let mut problems = Vec::new();
         for (number, (name, text)) in self.0.iter().enumerate() {
             let line = FIRST_LINE + number as u64;
-            let path: Vec<&str> = name.trim_start_matches(PREFIX).split("__").collect();
-            let done = value(name, text, line).and_then(|node| set(root, &path, node, line));
-            if let Err(message) = done {
-                problems.push(Problem {
-                    file: format!("environment {name}"),
-                    line: 0,
-                    column: 0,
-                    message,
-                });
-            }
+            let done = path(name).and_then(|path| set(root, &path, value(name, text, line)?, line));
+            problems.extend(done.err().map(|message| Self::problem(name, message)));
         }
         problems
     }
+
+    /// What is wrong with the variable `name`.
+    pub(super) fn problem(name: &str, message: impl Into<String>) -> Problem {
+        Problem::whole(&format!("environment {name}"), message)
+    }
+
+    /// Sorts problems: those of the file by place, then those of the environment by name.
+    pub(super) fn sort(problems: &mut [Problem], file: &str) {
+        problems.sort_by(|one, other| {
+            let is_variable = |problem: &Problem| problem.file != file;
+            (is_variable(one), one).cmp(&(is_variable(other), other))
+        });
+    }
+}
+
+/// The keys that a variable names.
+fn path(name: &str) -> Result<Vec<&str>, String> {
+    let keys = name.strip_prefix(PREFIX).unwrap_or_default();
+    let keys: Vec<&str> = keys.split("__").collect();
+    if keys.iter().any(|key| key.is_empty()) {
+        let example = format!("{PREFIX}LISTEN__HTTP");
+        return Err(format!(
+            "names no key: write two underscores between keys, as in {example}"
+        ));
+    }
+    Ok(keys)
 }
 
 /// A list or mapping in YAML's flow style, else a text.

@@ -5,21 +5,24 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::departments::ids;
 use super::reader::Section;
 use super::values::{
     address_or_auto, boolean, code, duration, host_and_port, id, network, number, one_of, only,
     rate, secret, text,
 };
-use crate::catalog::{Department, GbCode, Secret, Share, TreeKind, kind};
+use crate::catalog::{GbCode, Secret, Share, TreeKind, kind};
 use crate::media::VideoCodec;
+use crate::problem::none_of;
 use crate::proto::gb28181::Charset;
 use crate::proto::sip::Transport;
 use crate::sink::gb28181::{Authority, Keepalive, Limits, Media, PlatformSettings, SsrcChoice};
 
-pub(super) fn read(root: &Section<'_>, departments: &[Department]) -> Vec<PlatformSettings> {
+pub(super) fn read(root: &Section<'_>) -> Vec<PlatformSettings> {
+    let departments = ids(root, "departments");
     let mut platforms: Vec<PlatformSettings> = Vec::new();
     for section in root.sections("platforms") {
-        if let Some(platform) = platform(&section, departments) {
+        if let Some(platform) = platform(&section, departments.as_deref()) {
             if platforms.iter().any(|other| other.id == platform.id) {
                 section.fail("id", format!("`{}` stands twice", platform.id));
             }
@@ -41,7 +44,14 @@ pub(super) fn read(root: &Section<'_>, departments: &[Department]) -> Vec<Platfo
     platforms
 }
 
-fn platform(section: &Section<'_>, departments: &[Department]) -> Option<PlatformSettings> {
+/// `None` where neither code can be read.
+fn platform(section: &Section<'_>, departments: Option<&[String]>) -> Option<PlatformSettings> {
+    let platform = settings(section, departments);
+    section.finish(&["upload"]);
+    platform
+}
+
+fn settings(section: &Section<'_>, departments: Option<&[String]>) -> Option<PlatformSettings> {
     let id = section.required("id", id);
     let gb_id = section.required("gb_id", code);
     let address = section.required("address", host_and_port);
@@ -62,7 +72,8 @@ fn platform(section: &Section<'_>, departments: &[Department]) -> Option<Platfor
     let signalling = signalling(section, address.as_ref().map(|(host, _)| host.as_str()));
     section.value("edition", only("2016"));
     let (host, port) = address.unwrap_or_default();
-    let settings = PlatformSettings {
+    let catalogue = catalogue(&section.section("catalogue"), departments);
+    Some(PlatformSettings {
         name: section
             .value("name", text)
             .or_else(|| id.clone())
@@ -94,19 +105,15 @@ fn platform(section: &Section<'_>, departments: &[Department]) -> Option<Platfor
         media: media(&section.section("media")),
         authority: authority(section),
         limits: limits(&section.section("limits")),
-        // The catalogue's own keys are read below.
-        items_per_message: 1,
-        tree: TreeKind::default(),
-        push_changes: true,
-        unknown_online: true,
-        share: Share::default(),
+        items_per_message: catalogue.items_per_message,
+        tree: catalogue.tree,
+        push_changes: catalogue.push_changes,
+        unknown_online: catalogue.unknown_online,
+        share: catalogue.share,
         id: id.unwrap_or_default(),
         gb_id: gb_id.or(local_gb_id)?,
         local_gb_id: local_gb_id.or(gb_id)?,
-    };
-    let settings = with_catalogue(settings, &section.section("catalogue"), departments);
-    section.finish(&["upload"]);
-    Some(settings)
+    })
 }
 
 /// Who may send as the platform; a name has no address to take for it.
@@ -148,35 +155,33 @@ fn keepalive(section: &Section<'_>) -> Keepalive {
     keepalive
 }
 
-fn with_catalogue(
-    settings: PlatformSettings,
-    section: &Section<'_>,
-    departments: &[Department],
-) -> PlatformSettings {
+/// The section `catalogue` of a platform.
+struct Catalogue {
+    items_per_message: usize,
+    tree: TreeKind,
+    push_changes: bool,
+    unknown_online: bool,
+    share: Share,
+}
+
+fn catalogue(section: &Section<'_>, departments: Option<&[String]>) -> Catalogue {
     let share = section.section("share");
-    let known = |text: &str| {
-        let found = departments.iter().find(|department| department.id == text);
-        let ids = || {
-            departments
-                .iter()
-                .map(|d| d.id.as_str())
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        found
-            .map(|d| d.id.clone())
-            .ok_or_else(|| format!("`{text}` is none of {}", ids()))
+    let known = |text: &str| match departments {
+        Some(ids) if !ids.iter().any(|id| id == text) => {
+            Err(none_of(text, "department", ids.iter().map(String::as_str)))
+        }
+        _ => Ok(text.to_owned()),
     };
     let shared = share.values("departments", known);
-    if shared.is_none() && share.node("departments").is_none() {
+    if share.node("departments").is_none() {
         share.missing("departments");
     }
-    let classes = share.values("point_classes", |text| match text.parse() {
+    let classes = share.some_values("point_classes", |text| match text.parse() {
         Ok(class @ (1 | 2 | 3 | 9)) => Ok(class),
         _ => Err(format!("`{text}` must be 1, 2, 3 or 9")),
     });
     share.finish(&[]);
-    let settings = PlatformSettings {
+    let catalogue = Catalogue {
         items_per_message: section
             .value(
                 "items_per_message",
@@ -198,16 +203,15 @@ fn with_catalogue(
             departments: shared.unwrap_or_default(),
             point_classes: classes.unwrap_or_default(),
         },
-        ..settings
     };
     section.finish(&[]);
-    settings
+    catalogue
 }
 
 fn media(section: &Section<'_>) -> Media {
     let second = Duration::from_secs(1);
-    let networks = section.values("networks", network);
-    if networks.as_ref().is_none_or(Vec::is_empty) && section.node("networks").is_none() {
+    let networks = section.some_values("networks", network);
+    if section.node("networks").is_none() {
         section.missing("networks");
     }
     section.value("stream", only("main"));
@@ -226,7 +230,7 @@ fn media(section: &Section<'_>) -> Media {
             )
             .unwrap_or(SsrcChoice::Theirs),
         codecs: section
-            .values(
+            .some_values(
                 "codecs",
                 one_of(&[("h264", VideoCodec::H264), ("h265", VideoCodec::H265)]),
             )
@@ -250,7 +254,9 @@ fn media(section: &Section<'_>) -> Media {
 fn authority(platform: &Section<'_>) -> Authority {
     let section = platform.section("authority");
     if !section.is_present() {
-        platform.missing("authority");
+        if platform.node("authority").is_none() {
+            platform.missing("authority");
+        }
         return Authority {
             document: String::new(),
             unit: String::new(),

@@ -29,9 +29,7 @@ impl Context {
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {
-        let mut problems = self.problems.into_inner();
-        problems.sort();
-        problems
+        self.problems.into_inner()
     }
 
     /// A path of the file, against the file's folder.
@@ -42,18 +40,8 @@ impl Context {
     pub(super) fn fail(&self, line: u64, column: u64, message: impl Into<String>) {
         let overridden = Overrides::number_of(line).and_then(|number| self.overrides.get(number));
         let problem = match overridden {
-            Some(name) => Problem {
-                file: format!("environment {name}"),
-                line: 0,
-                column: 0,
-                message: message.into(),
-            },
-            None => Problem {
-                file: self.file.clone(),
-                line,
-                column,
-                message: message.into(),
-            },
+            Some(name) => Overrides::problem(name, message),
+            None => Problem::new(&self.file, line, column, message),
         };
         // A value that two parts of the configuration look at is told once.
         let mut problems = self.problems.borrow_mut();
@@ -70,6 +58,10 @@ pub(super) struct Section<'a> {
     /// Its name with those above it: `platforms.district.media`.
     name: String,
     node: Option<&'a Node>,
+    /// Where it stands, or where it is missing: line and column of the nearest section above it.
+    place: (u64, u64),
+    /// Whether something stands here that is no mapping. That was told, and what is missing in it is not.
+    is_broken: bool,
     known: RefCell<BTreeSet<&'static str>>,
 }
 
@@ -77,81 +69,102 @@ impl<'a> Section<'a> {
     /// The whole file; `None` when it is no mapping.
     pub(super) fn root(context: &'a Context, node: &'a Node) -> Option<Self> {
         if matches!(node.value, Value::Map(_)) {
-            return Some(Self::new(context, String::new(), Some(node)));
+            return Some(Self::new(context, String::new(), node));
         }
-        context.fail(
-            node.line,
-            node.column,
-            "the configuration must be a mapping",
-        );
+        match node.value {
+            Value::Null => context.fail(0, 0, "is empty: `gateway` and `departments` are missing"),
+            _ => context.fail(
+                node.line,
+                node.column,
+                "the configuration must be a mapping",
+            ),
+        }
         None
     }
 
-    fn new(context: &'a Context, name: String, node: Option<&'a Node>) -> Self {
+    fn new(context: &'a Context, name: String, node: &'a Node) -> Self {
         Self {
             context,
             name,
-            node,
+            node: Some(node),
+            place: (node.line, node.column),
+            is_broken: false,
             known: RefCell::default(),
         }
     }
 
-    /// Whether the file has this section.
+    /// Whether the file has this section, as a mapping.
     pub(super) fn is_present(&self) -> bool {
         self.node.is_some()
     }
 
     /// A section inside this one.
     pub(super) fn section(&self, key: &'static str) -> Self {
-        let node = self.node(key).filter(|node| {
-            let is_map = matches!(node.value, Value::Map(_));
-            if !is_map {
-                self.context.fail(
-                    node.line,
-                    node.column,
-                    format!("{} must be a mapping", self.path(key)),
-                );
+        let name = self.path(key);
+        match self.node(key) {
+            Some(node) if matches!(node.value, Value::Map(_)) => {
+                Section::new(self.context, name, node)
             }
-            is_map
-        });
-        Section::new(self.context, self.path(key), node)
+            other => {
+                if let Some(node) = other {
+                    self.must_be(key, node, "a mapping");
+                }
+                Section {
+                    context: self.context,
+                    name,
+                    node: None,
+                    place: self.place,
+                    is_broken: self.is_broken || other.is_some(),
+                    known: RefCell::default(),
+                }
+            }
+        }
     }
 
     /// The mappings of a list inside this section.
     pub(super) fn sections(&self, key: &'static str) -> Vec<Self> {
-        let mut sections = Vec::new();
-        for (number, node) in self.list(key).into_iter().flatten().enumerate() {
-            let name = format!("{}[{number}]", self.path(key));
-            if matches!(node.value, Value::Map(_)) {
-                sections.push(Section::new(self.context, name, Some(node)));
-            } else {
-                self.context
-                    .fail(node.line, node.column, format!("{name} must be a mapping"));
-            }
-        }
-        sections
+        let items = self.list(key).into_iter().flatten().enumerate();
+        let items = items.map(|(number, node)| (format!("{key}[{number}]"), node));
+        items
+            .filter_map(|(name, node)| self.member(&name, node))
+            .collect()
     }
 
-    /// The mappings of a mapping whose keys are names.
-    pub(super) fn named_sections(&self, key: &'static str) -> Vec<(String, Self)> {
+    /// The mappings of a mapping whose keys are names; `parse` says what a name must be.
+    pub(super) fn named_sections(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<String, String>,
+    ) -> Vec<(String, Self)> {
         let section = self.section(key);
+        section.refuse_repeated();
         let Some(Value::Map(entries)) = section.node.map(|node| &node.value) else {
             return Vec::new();
         };
         let mut sections = Vec::new();
         for (key, node) in entries {
-            let name = section.path(&key.name);
-            if matches!(node.value, Value::Map(_)) {
-                sections.push((
-                    key.name.clone(),
-                    Section::new(self.context, name, Some(node)),
-                ));
-            } else {
-                self.context
-                    .fail(node.line, node.column, format!("{name} must be a mapping"));
+            if let Err(message) = parse(&key.name) {
+                let message = format!("{}: {message}", section.path(&key.name));
+                self.context.fail(key.line, key.column, message);
             }
+            let member = section.member(&key.name, node);
+            sections.extend(member.map(|member| (key.name.clone(), member)));
         }
         sections
+    }
+
+    /// A node below this section that must be a mapping.
+    fn member(&self, name: &str, node: &'a Node) -> Option<Self> {
+        let is_map = matches!(node.value, Value::Map(_));
+        if !is_map {
+            self.must_be(name, node, "a mapping");
+        }
+        is_map.then(|| Section::new(self.context, self.path(name), node))
+    }
+
+    fn must_be(&self, key: &str, node: &Node, what: &str) {
+        let message = format!("{} must be {what}", self.path(key));
+        self.context.fail(node.line, node.column, message);
     }
 
     /// The items of a list.
@@ -160,14 +173,16 @@ impl<'a> Section<'a> {
         match &node.value {
             Value::List(items) => Some(items),
             Value::Null | Value::Scalar { .. } | Value::Map(_) => {
-                self.context.fail(
-                    node.line,
-                    node.column,
-                    format!("{} must be a list", self.path(key)),
-                );
+                self.must_be(key, node, "a list");
                 None
             }
         }
+    }
+
+    /// Whether a key has something else than a mapping.
+    pub(super) fn is_no_mapping(&self, key: &'static str) -> bool {
+        let node = self.node(key);
+        node.is_some_and(|node| !matches!(node.value, Value::Map(_)))
     }
 
     /// The node of a key, which is known from now on.
@@ -208,6 +223,18 @@ impl<'a> Section<'a> {
         )
     }
 
+    /// The values of a list that must hold some.
+    pub(super) fn some_values<T>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        if self.list(key).is_some_and(<[Node]>::is_empty) {
+            self.fail(key, "must not be empty");
+        }
+        self.values(key, parse)
+    }
+
     fn parse_node<T>(
         &self,
         key: &'static str,
@@ -215,11 +242,7 @@ impl<'a> Section<'a> {
         parse: &dyn Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
         let Value::Scalar { text, is_quoted } = &node.value else {
-            self.context.fail(
-                node.line,
-                node.column,
-                format!("{} must be a single value", self.path(key)),
-            );
+            self.must_be(key, node, "a single value");
             return None;
         };
         let is_code = text.len() >= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -256,15 +279,18 @@ impl<'a> Section<'a> {
     /// Notes that a key is missing.
     pub(super) fn missing(&self, key: &'static str) {
         self.known.borrow_mut().insert(key);
-        let (line, column) = self.node.map_or((0, 0), |node| (node.line, node.column));
+        if self.is_broken {
+            return;
+        }
+        let (line, column) = self.place;
         self.context
             .fail(line, column, format!("{} is missing", self.path(key)));
     }
 
     /// Notes an error at a key's value.
     pub(super) fn fail(&self, key: &'static str, message: impl AsRef<str>) {
-        let place = self.node(key).or(self.node);
-        let (line, column) = place.map_or((0, 0), |node| (node.line, node.column));
+        let node = self.node(key);
+        let (line, column) = node.map_or(self.place, |node| (node.line, node.column));
         self.context.fail(
             line,
             column,
@@ -272,9 +298,10 @@ impl<'a> Section<'a> {
         );
     }
 
-    /// Refuses all keys that were not asked for; those in `later` are of the contract, not of this
-    /// version.
+    /// Refuses all keys that were not asked for, and those that stand twice; those in `later` are of the
+    /// contract, not of this version.
     pub(super) fn finish(&self, later: &[&str]) {
+        self.refuse_repeated();
         let Some(Value::Map(entries)) = self.node.map(|node| &node.value) else {
             return;
         };
@@ -285,15 +312,30 @@ impl<'a> Section<'a> {
                 continue;
             }
             let path = self.path(name);
+            let names = || known.iter().chain(later).copied();
             let message = if later.contains(&name) {
                 format!("{path} is not supported by this version: leave it out")
+            } else if let Some(meant) = did_you_mean(name, names()) {
+                format!("unknown key {path}: did you mean `{meant}`?")
+            } else if Overrides::number_of(key.line).is_some() && begins_with_one(name, names()) {
+                format!("unknown key {path}: two underscores stand between keys")
             } else {
-                match did_you_mean(name, known.iter().copied().chain(later.iter().copied())) {
-                    Some(meant) => format!("unknown key {path}: did you mean `{meant}`?"),
-                    None => format!("unknown key {path}"),
-                }
+                format!("unknown key {path}")
             };
             self.context.fail(key.line, key.column, message);
+        }
+    }
+
+    fn refuse_repeated(&self) {
+        let Some(Value::Map(entries)) = self.node.map(|node| &node.value) else {
+            return;
+        };
+        let mut seen = BTreeSet::new();
+        for (key, _) in entries {
+            if !seen.insert(key.name.as_str()) {
+                let message = format!("{} stands twice", self.path(&key.name));
+                self.context.fail(key.line, key.column, message);
+            }
         }
     }
 
@@ -304,4 +346,12 @@ impl<'a> Section<'a> {
             format!("{}.{key}", self.name)
         }
     }
+}
+
+/// Whether a name is a known one, an underscore and more.
+fn begins_with_one<'a>(name: &str, mut known: impl Iterator<Item = &'a str>) -> bool {
+    known.any(|known| {
+        let rest = name.strip_prefix(known);
+        rest.is_some_and(|rest| rest.starts_with('_'))
+    })
 }

@@ -13,7 +13,7 @@ use crate::source;
 pub(super) fn gateway(section: &Section<'_>) -> Gateway {
     let civil_code = section.required("civil_code", |text| {
         let code = pad_civil_code(text).map(|_| text.to_owned());
-        code.ok_or_else(|| format!("`{text}` must have 2, 4, 6 or 8 digits, in quotes"))
+        code.ok_or_else(|| format!("`{text}` must have 2, 4, 6 or 8 digits (0 to 9), in quotes"))
     });
     let gateway = Gateway {
         name: section.required("name", text).unwrap_or_default(),
@@ -58,13 +58,19 @@ pub(super) fn listen(section: &Section<'_>) -> Listen {
         rtp_ports: section
             .value("rtp_ports", ports)
             .unwrap_or((20_000, 29_999)),
-        admin: section.value("admin", text).map_or_else(
-            || PathBuf::from(ADMIN_SOCKET),
-            |path| section.context.path(&path),
-        ),
+        admin: admin(section),
     };
     section.finish(&["rtsp"]);
     listen
+}
+
+/// The place of the admin socket.
+pub(super) fn admin(listen: &Section<'_>) -> PathBuf {
+    let given = listen.value("admin", text);
+    given.map_or_else(
+        || PathBuf::from(ADMIN_SOCKET),
+        |path| listen.context.path(&path),
+    )
 }
 
 pub(super) fn streams(section: &Section<'_>) -> source::Settings {

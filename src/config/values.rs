@@ -130,9 +130,10 @@ pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 /// A host name or address with a port; the port may be missing.
 pub(super) fn host_and_port(text: &str) -> Result<(String, u16), String> {
-    let wrong = || format!("`{text}` must be host:port");
+    let wrong = || format!("`{text}` must be host:port, such as 10.1.1.10:5060");
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok((address.ip().to_string(), address.port()));
+        let place = (address.ip().to_string(), address.port());
+        return Some(place).filter(|(_, port)| *port > 0).ok_or_else(wrong);
     }
     let (host, port) = text.rsplit_once(':').unwrap_or((text, "5060"));
     let is_name = !host.is_empty()
@@ -214,14 +215,14 @@ pub(super) fn secret(section: &Section<'_>, key: &'static str) -> Option<Secret>
         section.missing(key);
         return None;
     }
-    let from = section.section(key);
-    if !from.is_present() {
+    if section.is_no_mapping(key) {
         section.fail(
             key,
             "a secret stands in a file: write {file: path}, {env: NAME} or {credential: NAME}",
         );
         return None;
     }
+    let from = section.section(key);
     let file = from
         .value("file", text)
         .map(|path| section.context.path(&path));
@@ -257,6 +258,9 @@ pub(super) fn secret(section: &Section<'_>, key: &'static str) -> Option<Secret>
 fn read_secret(path: &Path, is_guarded: bool) -> Result<Secret, String> {
     let shown = path.display();
     let metadata = std::fs::metadata(path).map_err(|error| format!("{shown}: {error}"))?;
+    if !metadata.is_file() {
+        return Err(format!("{shown} is no file"));
+    }
     if is_guarded && metadata.permissions().mode() & 0o007 != 0 {
         return Err(format!("{shown} can be read by others: chmod 0600 {shown}"));
     }

@@ -1,6 +1,6 @@
 //! The inventory files to records, and records with their identities to a catalogue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::catalog::{
@@ -21,6 +21,8 @@ pub struct Inventory {
     pub rejected: Vec<Problem>,
     /// Which cameras the others are, as far as they say.
     pub refused: Vec<Hint>,
+    /// What is taken and should not be there.
+    pub warnings: Vec<Problem>,
 }
 
 /// Reads all inventory files.
@@ -38,6 +40,9 @@ pub fn read_inventory(
         match import::read_rows(file) {
             Ok(rows) => {
                 broken.extend(import::exposed_secret(file, &rows));
+                inventory
+                    .warnings
+                    .extend(import::warnings(&rows, departments));
                 for row in rows {
                     match import::to_record(&row, departments) {
                         Ok(record) => inventory.records.push(record),
@@ -48,7 +53,7 @@ pub fn read_inventory(
                     }
                 }
             }
-            Err(problem) => broken.push(problem),
+            Err(problems) => broken.extend(problems),
         }
     }
     if broken.is_empty() {
@@ -70,8 +75,24 @@ fn places(config: &Config) -> Places {
     }
 }
 
-fn told((record, conflict): &(Record, Conflict)) -> String {
-    format!("{}: {conflict}", record.origin)
+/// All that is wrong with rows, in the order of the files and of their rows.
+fn told(
+    rejected: Vec<Problem>,
+    conflicts: &[(Record, Conflict)],
+    files: &[PathBuf],
+) -> Vec<String> {
+    let conflicts = conflicts.iter().map(|(record, conflict)| {
+        let origin = &record.origin;
+        Problem::new(&origin.file, origin.line, 0, conflict.to_string())
+    });
+    let mut problems: Vec<_> = rejected.into_iter().chain(conflicts).collect();
+    let ranks: BTreeMap<_, _> = (0..)
+        .zip(files)
+        .map(|(rank, file)| (file.display().to_string(), rank))
+        .collect();
+    let rank = |problem: &Problem| ranks.get(&problem.file).copied().unwrap_or(ranks.len());
+    problems.sort_by_key(|problem| (rank(problem), problem.place()));
+    problems.iter().map(ToString::to_string).collect()
 }
 
 /// A catalogue that was put together and is not in force yet.
@@ -81,6 +102,8 @@ pub struct Draft {
     pub catalog: Catalog,
     /// What is wrong with rows that were refused.
     pub refused: Vec<String>,
+    /// What is taken and should not be there.
+    pub warnings: Vec<String>,
     /// How many they are.
     pub rows_refused: usize,
     new_cameras: Vec<Known>,
@@ -135,14 +158,23 @@ impl Draft {
             .into_iter()
             .map(|row| camera(row, departments))
             .collect();
-        let mut refused: Vec<_> = inventory.rejected.iter().map(ToString::to_string).collect();
-        refused.extend(conflicts.iter().map(told));
         Self {
             catalog: Catalog::new(cameras, departments.clone(), &registry, places(config)),
-            refused,
+            refused: told(inventory.rejected, &conflicts, &config.inventory),
+            warnings: inventory.warnings.iter().map(ToString::to_string).collect(),
             rows_refused: inventory.refused.len() + conflicts.len(),
             new_cameras,
             new_nodes,
+        }
+    }
+
+    /// Says in the log what is wrong with the inventory.
+    pub(super) fn log(&self) {
+        for problem in &self.refused {
+            tracing::warn!(problem, "inventory row refused");
+        }
+        for problem in &self.warnings {
+            tracing::warn!(problem, "inventory is taken as it is");
         }
     }
 

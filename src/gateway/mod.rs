@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use self::keeper::{SharedStore, on_store};
 use self::listeners::Listeners;
@@ -164,9 +164,7 @@ fn open_store(config: &Config, started: SystemTime) -> Result<(Store, Draft), Er
         read_inventory(&config.inventory, &config.departments).map_err(Error::Problems)?;
     let draft = Draft::new(&store, inventory, config, None)?;
     draft.keep(&mut store)?;
-    for problem in &draft.refused {
-        warn!(problem, "inventory row refused");
-    }
+    draft.log();
     let (cameras, rejected) = (draft.catalog.cameras().len(), draft.rows_refused);
     info!(cameras, rejected, "catalogue is loaded");
     Ok((store, draft))

@@ -68,9 +68,7 @@ impl Gateway {
         let draft = draft
             .await
             .map_err(|error| Refused::new(vec![error.to_string()]))?;
-        for problem in &draft.refused {
-            warn!(problem, "inventory row refused");
-        }
+        draft.log();
         self.metrics
             .inventory_rows_rejected
             .set(i64::try_from(draft.rows_refused).unwrap_or(i64::MAX));
@@ -146,6 +144,7 @@ fn report(old: &Catalog, draft: &Draft, running: &Config, config: &Config) -> Re
     let mut report = ReloadReport {
         rows_refused: draft.rows_refused,
         refused: draft.refused.clone(),
+        warnings: draft.warnings.clone(),
         settings_changed: settings_changed(running, config),
         ..ReloadReport::default()
     };

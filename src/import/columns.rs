@@ -1,5 +1,7 @@
 //! The columns of an inventory, by their English and their Chinese names.
 
+use std::fmt;
+
 use crate::problem::did_you_mean;
 
 /// A column that this version reads.
@@ -42,28 +44,25 @@ impl Column {
     /// # Errors
     ///
     /// Says what is wrong with the header.
-    pub fn of(header: &str) -> Result<Self, String> {
+    pub fn of(header: &str) -> Result<Self, NoColumn> {
         let header = header.trim();
-        let found = TABLE.iter().find(|(_, english, chinese)| {
-            header.eq_ignore_ascii_case(english) || header == *chinese
-        });
-        if let Some((column, ..)) = found {
+        let is = |english: &str, chinese: &str| {
+            header.eq_ignore_ascii_case(english) || header == chinese
+        };
+        if let Some((column, ..)) = TABLE.iter().find(|(_, en, zh)| is(en, zh)) {
             return Ok(*column);
         }
-        if LATER
-            .iter()
-            .any(|(english, chinese)| header.eq_ignore_ascii_case(english) || header == *chinese)
-        {
-            return Err(format!(
-                "column `{header}` is not supported by this version: leave it out"
-            ));
+        if LATER.iter().any(|(en, zh)| is(en, zh)) {
+            return Err(NoColumn::Later(header.to_owned()));
         }
-        let known = TABLE
-            .iter()
-            .flat_map(|(_, english, chinese)| [*english, *chinese]);
-        Err(match did_you_mean(header, known) {
-            Some(known) => format!("unknown column `{header}`: did you mean `{known}`?"),
-            None => format!("unknown column `{header}`"),
+        let names = || {
+            let known = TABLE.iter().map(|(_, en, zh)| (*en, *zh));
+            known.chain(LATER.iter().copied())
+        };
+        let meant = did_you_mean(header, names().flat_map(|(en, zh)| [en, zh]));
+        Err(NoColumn::Unknown {
+            header: header.to_owned(),
+            meant,
         })
     }
 
@@ -73,6 +72,49 @@ impl Column {
             .iter()
             .find(|(column, ..)| *column == self)
             .map_or("", |(_, english, _)| english)
+    }
+}
+
+/// Why a header is no column of this version.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum NoColumn {
+    /// A column of the contract that this version does not read.
+    Later(String),
+    /// Nothing that is known; the name that was probably meant.
+    Unknown {
+        /// What stands there.
+        header: String,
+        /// What was probably meant.
+        meant: Option<&'static str>,
+    },
+}
+
+impl NoColumn {
+    /// The column that was probably meant.
+    pub fn meant(&self) -> Option<Column> {
+        match self {
+            Self::Unknown { meant, .. } => Column::of((*meant)?).ok(),
+            Self::Later(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for NoColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Later(header) => write!(
+                f,
+                "column `{header}` is not supported by this version: leave it out"
+            ),
+            // A row that stands in the header's place may hold a password: it is not repeated.
+            Self::Unknown { header, .. } if header.contains("://") => {
+                f.write_str("a URL stands in the header, which names the columns")
+            }
+            Self::Unknown { header, meant } => match meant {
+                Some(meant) => write!(f, "unknown column `{header}`: did you mean `{meant}`?"),
+                None => write!(f, "unknown column `{header}`"),
+            },
+        }
     }
 }
 
@@ -135,15 +177,9 @@ mod tests {
     fn headers_are_known_in_both_languages() {
         assert_eq!(Column::of(" 主码流地址 "), Ok(Column::Url));
         assert_eq!(Column::of("URL"), Ok(Column::Url));
-        assert!(
-            Column::of("nane")
-                .unwrap_err()
-                .contains("did you mean `name`")
-        );
-        assert!(
-            Column::of("fov")
-                .unwrap_err()
-                .contains("not supported by this version")
-        );
+        let told = |header| Column::of(header).unwrap_err().to_string();
+        assert!(told("nane").contains("did you mean `name`"));
+        assert!(told("fov").contains("not supported by this version"));
+        assert!(!told("rtsp://a:secret@b/c").contains("secret"));
     }
 }

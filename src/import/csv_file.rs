@@ -4,23 +4,18 @@ use std::borrow::Cow;
 
 use encoding_rs::GB18030;
 
-use super::columns::Column;
-use super::cut_off;
+use super::columns::{Column, NoColumn};
 use super::record::{Field, Row};
+use super::{Read, cut_off};
 use crate::problem::Problem;
 
 /// Reads the rows; line and column of a field count from 1, the column in fields.
-pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Problem> {
+pub(super) fn read(file: &str, bytes: &[u8]) -> Read {
     let text = decode(bytes);
     if let Some(problem) = cut_off(file, &text).or_else(|| unclosed_quote(file, &text)) {
-        return Err(problem);
+        return Err(vec![problem]);
     }
-    let fail = |line, column, message| Problem {
-        file: file.to_owned(),
-        line,
-        column,
-        message,
-    };
+    let fail = |line, message| vec![Problem::new(file, line, 0, message)];
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -28,15 +23,15 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Problem> {
     let mut records = reader.records();
     let header = match records.next() {
         Some(Ok(header)) => header,
-        Some(Err(error)) => return Err(fail(1, 0, error.to_string())),
-        None => return Err(fail(0, 0, "is empty".to_owned())),
+        Some(Err(error)) => return Err(fail(1, error.to_string())),
+        None => return Err(fail(0, "is empty".to_owned())),
     };
     let columns = columns(file, &header)?;
     let mut rows = Vec::new();
     for record in records {
         let record = record.map_err(|error| {
             let line = error.position().map_or(0, csv::Position::line);
-            fail(line, 0, error.to_string())
+            fail(line, error.to_string())
         })?;
         let line = record.position().map_or(0, csv::Position::line);
         if record.iter().all(|field| field.trim().is_empty()) {
@@ -61,6 +56,7 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Problem> {
                     text: text.trim().to_owned(),
                     line,
                     column: number,
+                    wrong: None,
                 },
             )
         });
@@ -95,30 +91,58 @@ fn unclosed_quote(file: &str, text: &str) -> Option<Problem> {
     })
 }
 
-fn columns(file: &str, header: &csv::StringRecord) -> Result<Vec<Column>, Problem> {
-    let fail = |column, message| Problem {
-        file: file.to_owned(),
-        line: 1,
-        column,
-        message,
+/// The columns of the header, or all that is wrong with it.
+fn columns(file: &str, header: &csv::StringRecord) -> Result<Vec<Column>, Vec<Problem>> {
+    let fail = |column, message: String| Problem::new(file, 1, column, message);
+    let read: Vec<_> = header.iter().map(Column::of).collect();
+    let is_no_header = |read: &Result<Column, NoColumn>| {
+        matches!(read, Err(NoColumn::Unknown { meant: None, .. }))
     };
-    let mut columns = Vec::new();
-    for (number, name) in (1..).zip(header) {
-        let column = Column::of(name).map_err(|message| fail(number, message))?;
-        if columns.contains(&column) {
-            return Err(fail(
-                number,
-                format!("column `{}` stands twice", column.name()),
-            ));
+    if read.iter().all(is_no_header) {
+        return Err(vec![fail(0, no_header(header))]);
+    }
+    let (mut columns, mut meant, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, read) in (1..).zip(read) {
+        match read {
+            Ok(column) if columns.contains(&column) => {
+                problems.push(fail(
+                    number,
+                    format!("column `{}` stands twice", column.name()),
+                ));
+            }
+            Ok(column) => columns.push(column),
+            Err(wrong) => {
+                meant.extend(wrong.meant());
+                problems.push(fail(number, wrong.to_string()));
+            }
         }
-        columns.push(column);
     }
     for needed in [Column::Name, Column::Department, Column::Url] {
-        if !columns.contains(&needed) {
-            return Err(fail(0, format!("column `{}` is missing", needed.name())));
+        if !columns.contains(&needed) && !meant.contains(&needed) {
+            problems.push(fail(0, format!("column `{}` is missing", needed.name())));
         }
     }
-    Ok(columns)
+    problems.sort_by_key(Problem::place);
+    if problems.is_empty() {
+        Ok(columns)
+    } else {
+        Err(problems)
+    }
+}
+
+/// What a first line is that names no column at all. It may hold a password: it is not repeated.
+fn no_header(header: &csv::StringRecord) -> String {
+    let separator = header.iter().next().and_then(|only| {
+        let separators = [(';', "`;`"), ('\t', "a tab")];
+        let found = separators.iter().find(|(sign, _)| only.contains(*sign));
+        found.filter(|_| header.len() == 1).map(|(_, name)| *name)
+    });
+    match separator {
+        Some(name) => format!("{name} stands between the columns: save the file with `,`"),
+        None => {
+            "no column is known: the first line names them, such as name,department,url".to_owned()
+        }
+    }
 }
 
 fn decode(bytes: &[u8]) -> Cow<'_, str> {
@@ -152,13 +176,38 @@ mod tests {
                 "x.csv:1:3: unknown column `ulr`: did you mean `url`?",
             ),
             ("name,department\n", "x.csv:1: column `url` is missing"),
-            ("name,name,url\n", "x.csv:1:2: column `name` stands twice"),
+            (
+                "name,name,url\n",
+                "x.csv:1: column `department` is missing, x.csv:1:2: column `name` stands twice",
+            ),
+            (
+                "nane,colour,url\n",
+                "x.csv:1: column `department` is missing, x.csv:1:1: unknown column `nane`: did you \
+                 mean `name`?, x.csv:1:2: unknown column `colour`",
+            ),
+            (
+                "name\tdepartment\turl\n",
+                "x.csv:1: a tab stands between the columns: save the file with `,`",
+            ),
             ("", "x.csv: is empty"),
         ];
         for (text, message) in table {
-            assert_eq!(
-                read("x.csv", text.as_bytes()).unwrap_err().to_string(),
-                message
+            let problems = read("x.csv", text.as_bytes()).unwrap_err();
+            let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(told.join(", "), message);
+        }
+    }
+
+    #[test]
+    fn a_row_in_place_of_the_header_is_not_repeated() {
+        for header in [
+            "东门,x,rtsp://viewer:Passw0rd@10.0.0.1/1\n",
+            "name,x,rtsp://viewer:Passw0rd@10.0.0.1/1\n",
+        ] {
+            let problems = read("x.csv", header.as_bytes()).unwrap_err();
+            assert!(
+                !format!("{problems:?}").contains("Passw0rd"),
+                "{problems:?}"
             );
         }
     }
@@ -180,7 +229,7 @@ mod tests {
             ),
         ];
         for (bytes, message) in table {
-            let problem = read("x.csv", bytes).unwrap_err().to_string();
+            let problem = read("x.csv", bytes).unwrap_err()[0].to_string();
             assert!(problem.starts_with(message), "{problem}");
         }
         let right = "name,department,url\n\"a \"\"b\"\", c\",5\" tube,d\n\"e\nf\",g,h\n";

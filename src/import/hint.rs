@@ -25,7 +25,7 @@ pub fn hint(row: &Row, departments: &[Department]) -> Hint {
     let known = departments.iter().find(|known| {
         department
             .as_ref()
-            .is_some_and(|text| known.id == *text || known.name == *text)
+            .is_some_and(|name| known.is_called(name))
     });
     let place = text(Column::Url).and_then(|url| Some(split_url(&url)?.0.key()));
     Hint {

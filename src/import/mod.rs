@@ -15,31 +15,31 @@ pub use columns::Column;
 pub use hint::{Hint, hint};
 pub use record::{Row, to_record};
 
+use record::Field;
+
+use crate::catalog::Department;
 use crate::problem::Problem;
+
+/// The rows of a file, or all that is wrong with it as a whole.
+type Read = Result<Vec<Row>, Vec<Problem>>;
 
 /// Reads the rows of an inventory file; its name says which kind it is.
 ///
 /// # Errors
 ///
-/// The file as a whole cannot be used.
-pub fn read_rows(path: &Path) -> Result<Vec<Row>, Problem> {
+/// The file as a whole cannot be used: all that is wrong with it.
+pub fn read_rows(path: &Path) -> Read {
     let name = path.display().to_string();
-    let fail = |message: String| Problem {
-        file: name.clone(),
-        line: 0,
-        column: 0,
-        message,
-    };
+    let fail = |message: String| vec![Problem::whole(&name, message)];
     let extension = path
         .extension()
         .and_then(|extension| extension.to_str())
         .unwrap_or_default();
-    let read: fn(&str, &[u8]) -> Result<Vec<Row>, Problem> =
-        match extension.to_ascii_lowercase().as_str() {
-            "csv" => csv_file::read,
-            "yaml" | "yml" => yaml_file::read,
-            _ => return Err(fail("is neither .csv nor .yaml".to_owned())),
-        };
+    let read: fn(&str, &[u8]) -> Read = match extension.to_ascii_lowercase().as_str() {
+        "csv" => csv_file::read,
+        "yaml" | "yml" => yaml_file::read,
+        _ => return Err(fail("is neither .csv nor .yaml".to_owned())),
+    };
     let length = std::fs::metadata(path)
         .map_err(|error| fail(error.to_string()))?
         .len();
@@ -67,23 +67,51 @@ pub fn exposed_secret(path: &Path, rows: &[Row]) -> Option<Problem> {
         .map(|metadata| metadata.permissions().mode())
         .unwrap_or(0);
     let file = path.display().to_string();
-    (has_secret && mode & 0o007 != 0).then(|| Problem {
-        message: format!("holds passwords and can be read by others: chmod 0600 {file}"),
-        file,
-        line: 0,
-        column: 0,
+    (has_secret && mode & 0o007 != 0).then(|| {
+        let message = format!("holds passwords and can be read by others: chmod 0600 {file}");
+        Problem::whole(&file, message)
     })
 }
+
+/// What is taken from a file and should not be there: each thing once, where it is first.
+pub fn warnings(rows: &[Row], departments: &[Department]) -> Vec<Problem> {
+    let fields = |column| {
+        let fields = rows.iter().map(move |row| (row, row.fields.get(&column)));
+        fields.filter_map(|(row, field)| Some((row, field?)))
+    };
+    let warning = |(row, field): (&Row, &Field), message: &str| {
+        Problem::warning(&row.file, field.line, field.column, message)
+    };
+    let password = fields(Column::Password).next();
+    let mut warnings: Vec<_> = password
+        .map(|place| warning(place, PASSWORD_IN_FILE))
+        .into_iter()
+        .collect();
+    for department in departments.iter().filter(|d| d.networks.is_empty()) {
+        let mut named = fields(Column::Department);
+        if let Some(place) = named.find(|(_, field)| department.is_called(&field.text)) {
+            let message = format!(
+                "department: `{}` has no networks, so only private addresses are taken: name its \
+                 networks in the configuration",
+                department.id
+            );
+            warnings.push(warning(place, &message));
+        }
+    }
+    warnings.sort_by_key(Problem::place);
+    warnings
+}
+
+const PASSWORD_IN_FILE: &str = "password: is a column for imports: write user and password into the \
+                                department's credentials, and their name into the column credential";
 
 /// A last line without an end: whoever wrote the file had not finished.
 fn cut_off(file: &str, text: &str) -> Option<Problem> {
     let is_cut_off = !text.is_empty() && !text.ends_with(['\n', '\r']);
-    is_cut_off.then(|| Problem {
-        file: file.to_owned(),
-        line: text.lines().count() as u64,
-        column: 0,
-        message: "the last line has no end: the file is cut off, or needs a line break there"
-            .to_owned(),
+    is_cut_off.then(|| {
+        let line = text.lines().count() as u64;
+        let message = "the last line has no end: the file is cut off, or needs a line break there";
+        Problem::new(file, line, 0, message)
     })
 }
 

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use super::columns::Column;
 use crate::catalog::{
-    Coordinates, Department, Location, Pull, Record, Secret, Upkeep, pad_civil_code,
+    Coordinates, Department, Location, Origin, Pull, Record, Secret, Upkeep, pad_civil_code,
 };
-use crate::problem::Problem;
+use crate::problem::{Problem, none_of};
 
 /// A row of an inventory file.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct Field {
     pub line: u64,
     /// Its column: in fields for CSV, in characters for YAML.
     pub column: u64,
+    /// What is wrong with how it is written; then its text is not used.
+    pub wrong: Option<String>,
 }
 
 impl Row {
@@ -61,10 +63,14 @@ pub fn to_record(row: &Row, departments: &[Department]) -> Result<Record, Vec<Pr
         check.fail(None, message.clone());
         return Err(check.problems);
     }
+    check.writing();
     let record = check.record(departments);
     match record {
         Some(record) if check.problems.is_empty() => Ok(record),
-        _ => Err(check.problems),
+        _ => {
+            check.problems.sort_by_key(Problem::place);
+            Err(check.problems)
+        }
     }
 }
 
@@ -74,6 +80,15 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// Tells of fields that cannot be used as they are written.
+    fn writing(&mut self) {
+        for (column, field) in &self.row.fields {
+            if let Some(wrong) = &field.wrong {
+                self.fail(Some(*column), wrong.clone());
+            }
+        }
+    }
+
     fn record(&mut self, departments: &[Department]) -> Option<Record> {
         let name = self.required(Column::Name);
         let department = self.department(departments);
@@ -89,7 +104,7 @@ impl Check<'_> {
         let civil_code = self.parsed(
             Column::CivilCode,
             |text| pad_civil_code(text).map(|_| text.to_owned()),
-            "must have 2, 4, 6 or 8 digits",
+            "must have 2, 4, 6 or 8 digits (0 to 9)",
         );
         let coordinates = self.coordinates();
         let ptz = self.number(Column::Ptz, 1..=4);
@@ -104,7 +119,10 @@ impl Check<'_> {
         let upkeep = self.upkeep();
         let (location, login) = place?;
         Some(Record {
-            origin: format!("{}:{}", self.row.file, self.row.line),
+            origin: Origin {
+                file: self.row.file.clone(),
+                line: self.row.line,
+            },
             name: name?,
             department: department?.id.clone(),
             location,
@@ -131,12 +149,13 @@ impl Check<'_> {
     }
 
     fn text(&self, column: Column) -> Option<String> {
-        self.row.fields.get(&column).map(|field| field.text.clone())
+        let field = self.row.fields.get(&column)?;
+        field.wrong.is_none().then(|| field.text.clone())
     }
 
     fn required(&mut self, column: Column) -> Option<String> {
         let text = self.text(column);
-        if text.is_none() {
+        if !self.row.fields.contains_key(&column) {
             self.fail(None, format!("{} is missing", column.name()));
         }
         if text
@@ -177,13 +196,11 @@ impl Check<'_> {
 
     fn department<'a>(&mut self, departments: &'a [Department]) -> Option<&'a Department> {
         let text = self.required(Column::Department)?;
-        let found = departments.iter().find(|d| d.id == text || d.name == text);
+        let found = departments.iter().find(|d| d.is_called(&text));
         if found.is_none() {
-            let known: Vec<_> = departments.iter().map(|d| d.id.as_str()).collect();
-            self.fail(
-                Some(Column::Department),
-                format!("`{text}` is none of {}", known.join(", ")),
-            );
+            let known = departments.iter().map(|d| d.id.as_str());
+            let message = none_of(&text, "department", known);
+            self.fail(Some(Column::Department), message);
         }
         found
     }
@@ -220,16 +237,14 @@ impl Check<'_> {
             self.fail(Some(Column::Url), message);
         }
         if let Ok(address) = location.host.parse::<IpAddr>()
-            && !department.networks.is_empty()
-            && !department
-                .networks
-                .iter()
-                .any(|network| network.contains(&address))
+            && !department.allows(address)
         {
-            self.fail(
-                Some(Column::Url),
-                format!("{address} is outside the department's networks"),
-            );
+            let message = if department.networks.is_empty() {
+                format!("{address} is no private address, and the department has no networks")
+            } else {
+                format!("{address} is outside the department's networks")
+            };
+            self.fail(Some(Column::Url), message);
         }
         Some((location, login))
     }
@@ -341,12 +356,9 @@ impl Check<'_> {
             Some(column) => format!("{}: {message}", column.name()),
             None => message,
         };
-        self.problems.push(Problem {
-            file: self.row.file.clone(),
-            line: field.map_or(self.row.line, |field| field.line),
-            column: field.map_or(0, |field| field.column),
-            message,
-        });
+        let (line, column) = field.map_or((self.row.line, 0), |field| (field.line, field.column));
+        let problem = Problem::new(&self.row.file, line, column, message);
+        self.problems.push(problem);
     }
 }
 
@@ -488,11 +500,11 @@ mod tests {
             texts,
             [
                 "x.csv:3: name is missing",
+                "x.csv:3: longitude and latitude belong together",
                 "x.csv:3:2: department: `educatio` is none of education",
                 "x.csv:3:3: url: is not rtsp://host[:port]/path",
                 "x.csv:3:11: point_class: `7` must be 1, 2, 3 or 9",
                 "x.csv:3:14: longitude: `200` must be degrees between -180 and 180",
-                "x.csv:3: longitude and latitude belong together",
             ]
         );
     }
@@ -535,6 +547,7 @@ mod tests {
                     text: (*text).to_owned(),
                     line: 3,
                     column: place,
+                    wrong: None,
                 },
             )
         });

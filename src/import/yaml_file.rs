@@ -1,55 +1,77 @@
 //! An inventory in YAML: `cameras: [{name: …}, …]`.
 
+use std::collections::BTreeSet;
+
 use super::columns::Column;
-use super::cut_off;
 use super::record::{Field, Row};
+use super::{Read, cut_off};
 use crate::problem::Problem;
 use crate::yaml::{Node, Value, parse};
 
 /// Reads the rows.
-pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Problem> {
-    let fail = |line, column, message: &str| Problem {
-        file: file.to_owned(),
-        line,
-        column,
-        message: message.to_owned(),
-    };
-    let text = str::from_utf8(bytes).map_err(|_| fail(0, 0, "is not UTF-8"))?;
+pub(super) fn read(file: &str, bytes: &[u8]) -> Read {
+    let text = str::from_utf8(bytes)
+        .map_err(|_| vec![Problem::whole(file, "is not UTF-8: save it as UTF-8")])?;
     if let Some(problem) = cut_off(file, text) {
-        return Err(problem);
+        return Err(vec![problem]);
     }
-    let node = parse(file, text)?;
-    let Value::Map(entries) = &node.value else {
-        return Err(fail(node.line, node.column, "must be `cameras: [ … ]`"));
-    };
-    let mut rows = Vec::new();
-    for (key, value) in entries {
-        let Value::List(cameras) = &value.value else {
-            return Err(fail(value.line, value.column, "must be a list"));
-        };
-        if key.name != "cameras" {
-            return Err(fail(key.line, key.column, "only `cameras` stands here"));
-        }
-        for camera in cameras {
-            rows.push(row(file, camera)?);
-        }
+    let node = parse(file, text).map_err(|problem| vec![problem])?;
+    let mut problems = Vec::new();
+    let cameras = cameras(file, &node, &mut problems);
+    let rows: Vec<_> = cameras
+        .iter()
+        .filter_map(|camera| row(file, camera, &mut problems))
+        .collect();
+    // A wrong column that every row has is told where it is first.
+    let mut told = BTreeSet::new();
+    problems.retain(|problem| told.insert(problem.message.clone()));
+    if problems.is_empty() {
+        Ok(rows)
+    } else {
+        problems.sort_by_key(Problem::place);
+        Err(problems)
     }
-    Ok(rows)
 }
 
-fn row(file: &str, camera: &Node) -> Result<Row, Problem> {
-    let fail = |line, column, message| Problem {
-        file: file.to_owned(),
-        line,
-        column,
-        message,
+/// The list below `cameras`, beside which nothing stands.
+fn cameras<'a>(file: &str, root: &'a Node, problems: &mut Vec<Problem>) -> &'a [Node] {
+    let mut fail = |line, column, message: &str| {
+        problems.push(Problem::new(file, line, column, message));
+    };
+    let entries = match &root.value {
+        Value::Map(entries) => entries,
+        Value::Null => {
+            fail(0, 0, "is empty");
+            return &[];
+        }
+        Value::Scalar { .. } | Value::List(_) => {
+            fail(root.line, root.column, "must be `cameras: [ … ]`");
+            return &[];
+        }
+    };
+    let mut cameras = None;
+    for (key, value) in entries {
+        match &value.value {
+            _ if key.name != "cameras" => fail(key.line, key.column, "only `cameras` stands here"),
+            _ if cameras.is_some() => fail(key.line, key.column, "cameras stands twice"),
+            Value::List(list) => cameras = Some(list.as_slice()),
+            _ => fail(value.line, value.column, "cameras must be a list"),
+        }
+    }
+    cameras.unwrap_or_default()
+}
+
+fn row(file: &str, camera: &Node, problems: &mut Vec<Problem>) -> Option<Row> {
+    let mut fail = |line, column, message: String| {
+        problems.push(Problem::new(file, line, column, message));
     };
     let Value::Map(entries) = &camera.value else {
-        return Err(fail(
+        fail(
             camera.line,
             camera.column,
             "a camera is a mapping".to_owned(),
-        ));
+        );
+        return None;
     };
     let mut row = Row {
         file: file.to_owned(),
@@ -58,30 +80,45 @@ fn row(file: &str, camera: &Node) -> Result<Row, Problem> {
         broken: None,
     };
     for (key, value) in entries {
-        let column =
-            Column::of(&key.name).map_err(|message| fail(key.line, key.column, message))?;
-        match &value.value {
-            Value::Scalar { text, is_quoted } => {
-                if !is_quoted
-                    && text.len() == 20
-                    && text.bytes().all(|digit| digit.is_ascii_digit())
-                {
-                    row.broken = Some(format!("{}: a code must stand in quotes", key.name));
-                }
-                let field = Field {
-                    text: text.trim().to_owned(),
-                    line: value.line,
-                    column: value.column,
-                };
-                row.fields.insert(column, field);
+        let column = match Column::of(&key.name) {
+            Ok(column) => column,
+            Err(wrong) => {
+                fail(key.line, key.column, wrong.to_string());
+                continue;
             }
-            Value::Null => {}
-            Value::List(_) | Value::Map(_) => {
-                row.broken = Some(format!("{}: must be a single value", key.name));
-            }
+        };
+        let Some(mut field) = field(value) else {
+            continue;
+        };
+        if row.fields.contains_key(&column) {
+            (field.line, field.column) = (key.line, key.column);
+            field.wrong = Some("stands twice".to_owned());
         }
+        row.fields.insert(column, field);
     }
-    Ok(row)
+    Some(row)
+}
+
+fn field(value: &Node) -> Option<Field> {
+    let (text, wrong) = match &value.value {
+        Value::Null => return None,
+        Value::List(_) | Value::Map(_) => {
+            (String::new(), Some("must be a single value".to_owned()))
+        }
+        Value::Scalar { text, is_quoted } => {
+            let text = text.trim();
+            let is_code = text.len() == 20 && text.bytes().all(|digit| digit.is_ascii_digit());
+            let wrong =
+                (is_code && !is_quoted).then(|| format!("a code must stand in quotes: \"{text}\""));
+            (text.to_owned(), wrong)
+        }
+    };
+    Some(Field {
+        text,
+        line: value.line,
+        column: value.column,
+        wrong,
+    })
 }
 
 #[cfg(test)]
@@ -93,11 +130,34 @@ mod tests {
         let text = "cameras:\n  - {name: 东门, department: education, url: \"rtsp://10.0.0.1/1\"}\n  - name: b\n    gb_code: 43021100111320000001\n";
         let rows = read("x.yaml", text.as_bytes()).unwrap();
         assert_eq!(rows[0].fields[&Column::Name].text, "东门");
-        assert!(rows[1].broken.as_ref().unwrap().contains("quotes"));
-        let error = read("x.yaml", b"cameras: [{nam: a}]\n").unwrap_err();
+        let code = rows[1].fields[&Column::GbCode].wrong.as_ref().unwrap();
+        assert!(code.contains("quotes"));
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_the_file_is_told_in_its_order() {
+        let text = "cameras: [{nam: a}, b, {fov: 1}]\ncamera: []\ncameras: []\n";
+        let problems = read("x.yaml", text.as_bytes()).unwrap_err();
+        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(
-            error.to_string(),
-            "x.yaml:1:12: unknown column `nam`: did you mean `name`?"
+            told,
+            [
+                "x.yaml:1:12: unknown column `nam`: did you mean `name`?",
+                "x.yaml:1:21: a camera is a mapping",
+                "x.yaml:1:25: column `fov` is not supported by this version: leave it out",
+                "x.yaml:2:1: only `cameras` stands here",
+                "x.yaml:3:1: cameras stands twice",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_wrong_under_either_name() {
+        let rows = read("x.yaml", "cameras: [{name: a, 名称: b}]\n".as_bytes()).unwrap();
+        let name = &rows[0].fields[&Column::Name];
+        assert_eq!(
+            (name.column, name.wrong.as_deref()),
+            (21, Some("stands twice"))
         );
     }
 }

@@ -73,6 +73,36 @@ async fn camera_list_shows_every_camera_with_its_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_nothing_can_have_is_wrong_usage_and_no_empty_list() {
+    let world = World::new("command-filters")
+        .row("health", "急诊", "rtsp://127.50.0.1:8554/a")
+        .start()
+        .await;
+    let states = "unknown, connecting, online, degraded, offline, disabled";
+    let departments = "education, health, urban_management, housing, park, social";
+    for (filter, known) in [
+        (["--state", "asleep"], states),
+        (["--department", "helth"], departments),
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let arguments = [&["camera", "list"][..], &filter, json].concat();
+            let output = world.command(&arguments).await;
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(said.contains(filter[1]) && said.contains(known), "{said}");
+            assert_eq!(output.stdout, b"", "{arguments:?}");
+        }
+    }
+    // A department without a camera is one all the same.
+    let none = json(
+        &world,
+        &["camera", "list", "--department", "park", "--json"],
+    )
+    .await;
+    assert_eq!(none["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn platform_list_shows_registrations_and_nothing_without_a_gateway() {
     let (mut world, _, session) = looked_at("command-platforms").await;
     let list = plain(&world, &["platform", "list"]).await;

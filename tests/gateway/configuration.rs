@@ -76,8 +76,7 @@ async fn a_secret_in_the_file_itself_is_refused_and_not_repeated() {
     is_refused(
         "plain-secret",
         wrong,
-        "huiju.yaml:11:15: platforms[0].password must be a mapping\n\
-         huiju.yaml:11:15: platforms[0].password: a secret stands in a file: write {file: path}, {env: NAME} or {credential: NAME}\n",
+        "huiju.yaml:11:15: platforms[0].password: a secret stands in a file: write {file: path}, {env: NAME} or {credential: NAME}\n",
     )
     .await;
 }
@@ -108,6 +107,103 @@ async fn every_error_is_told_at_once() {
          huiju.yaml:12:39: platforms[0].catalogue.share.departments: `eductaion` is none of education\n",
     )
     .await;
+}
+
+#[tokio::test]
+async fn whoever_asks_the_gateway_is_told_that_the_configuration_cannot_be_read() {
+    let table = [
+        (
+            RIGHT.replace("admin.sock}", "admin.sock]"),
+            "huiju.yaml:2:9: `]` closes a `{`: write `}`\n",
+        ),
+        (
+            RIGHT.replace("admin.sock}", "[]}"),
+            "huiju.yaml:2:17: listen.admin must be a single value\n",
+        ),
+        (
+            String::new(),
+            "huiju.yaml: is empty: `gateway` and `departments` are missing\n",
+        ),
+    ];
+    for (text, told) in table {
+        let folder = world_of("no-socket", &text);
+        for arguments in [&["status"][..], &["reload"], &["camera", "list"]] {
+            let (code, said) = output_of(&folder, arguments).await;
+            let last =
+                "huiju: the configuration does not say where the gateway's admin socket is\n";
+            assert_eq!(said, format!("{told}{last}"), "{arguments:?}");
+            assert_eq!(code, Some(78));
+        }
+    }
+    // What is wrong elsewhere does not matter: the gateway runs with what it read before.
+    let folder = world_of("a-socket", &RIGHT.replace("10s", "often"));
+    let (code, said) = output_of(&folder, &["status"]).await;
+    assert_eq!(
+        (code, said.as_str()),
+        (
+            Some(1),
+            "huiju: admin.sock: No such file or directory (os error 2): is the gateway running?\n"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_configuration_in_another_charset_is_refused_at_its_first_such_line() {
+    let folder = world_of("charset", RIGHT);
+    let text = RIGHT
+        .replace("网关", "gateway")
+        .replace("document: d", "document: 文");
+    let (before, after) = text.split_once('文').unwrap();
+    let bytes = [before.as_bytes(), b"\xce\xc4", after.as_bytes()].concat();
+    std::fs::write(folder.join("huiju.yaml"), bytes).unwrap();
+    let (code, said) = output(&folder).await;
+    assert_eq!(
+        said,
+        "huiju.yaml:14: is not UTF-8: save the file as UTF-8\n"
+    );
+    assert_eq!(code, Some(78));
+}
+
+#[tokio::test]
+async fn a_password_in_a_declared_file_is_a_warning_and_no_error() {
+    let folder = world_of("password-column", RIGHT);
+    let rows =
+        "name,department,url,username,password\n东门,education,rtsp://10.11.0.1/a,viewer,x\n";
+    let file = folder.join("cameras.csv");
+    std::fs::write(&file, rows).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let (code, said) = output(&folder).await;
+    assert_eq!(
+        said,
+        "cameras.csv:2:5: warning: password: is a column for imports: write user and password into the \
+         department's credentials, and their name into the column credential\n\
+         1 cameras, 0 rows refused, 1 departments, 1 platforms\n"
+    );
+    assert_eq!(code, Some(0));
+}
+
+#[tokio::test]
+async fn rows_that_conflict_are_told_among_the_others_in_the_order_of_the_files() {
+    let files = RIGHT.replace("[cameras.csv]", "[z.csv, a.csv]");
+    let folder = world_of("order", &files);
+    let rows = "name,department,url,source_id\n一,education,rtsp://10.11.0.1/a,1\n\
+                二,education,rtsp://10.11.0.2/a,1\n三,helth,rtsp://10.11.0.3/a,3\n\
+                四,education,rtsp://10.11.0.4/a,1\n";
+    std::fs::write(folder.join("z.csv"), rows).unwrap();
+    let rows = "name,department,url,source_id\n五,education,rtsp://10.11.0.5/a,1\n六,helth,x,\n";
+    std::fs::write(folder.join("a.csv"), rows).unwrap();
+    let (code, said) = output(&folder).await;
+    assert_eq!(
+        said,
+        "z.csv:3: is the same camera as z.csv:2\n\
+         z.csv:4:2: department: `helth` is none of education\n\
+         z.csv:5: is the same camera as z.csv:2\n\
+         a.csv:2: is the same camera as z.csv:2\n\
+         a.csv:3:2: department: `helth` is none of education\n\
+         a.csv:3:3: url: is not rtsp://host[:port]/path\n\
+         1 cameras, 5 rows refused, 1 departments, 1 platforms\n"
+    );
+    assert_eq!(code, Some(78));
 }
 
 #[tokio::test]
@@ -168,7 +264,11 @@ async fn check(name: &str, change: impl Fn(String) -> String) -> (Option<i32>, S
 
 /// Exit code and everything printed, complaints first; paths as seen from the configuration's folder.
 async fn output(folder: &Path) -> (Option<i32>, String) {
-    let output = command(&folder.join("huiju.yaml"), &["check"]).await;
+    output_of(folder, &["check"]).await
+}
+
+async fn output_of(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = command(&folder.join("huiju.yaml"), arguments).await;
     let said = [output.stderr, output.stdout].concat();
     let said = String::from_utf8(said).unwrap();
     let said = said.replace(&format!("{}/", folder.display()), "");

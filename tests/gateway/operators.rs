@@ -133,6 +133,13 @@ async fn what_is_wrong_with_a_request_is_answered_as_a_problem_with_its_code() {
         ("GET", "/api/v1/nowhere", 404, "not_found"),
         ("GET", "/api/v1/cameras?limit=0", 400, "bad_request"),
         ("GET", "/api/v1/cameras?colour=red", 400, "bad_request"),
+        ("GET", "/api/v1/cameras?state=asleep", 400, "bad_request"),
+        (
+            "GET",
+            "/api/v1/cameras?department=helth",
+            400,
+            "bad_request",
+        ),
         ("POST", "/api/v1/reload?plan=perhaps", 400, "bad_request"),
     ];
     for (method, path, status, code) in table {

@@ -397,7 +397,7 @@ pub(crate) fn nothing() -> Value {
     json!({
         "cameras_added": [], "cameras_removed": [], "cameras_changed": [], "cameras_restarted": [],
         "platforms_added": [], "platforms_removed": [], "platforms_changed": [], "platforms_restarted": [],
-        "settings_changed": false, "rows_refused": 0, "refused": [],
+        "settings_changed": false, "rows_refused": 0, "refused": [], "warnings": [],
     })
 }
 

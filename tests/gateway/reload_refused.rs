@@ -105,7 +105,7 @@ async fn an_inventory_that_is_no_inventory_changes_nothing_and_says_so() {
             "department,name,source_id\neducation,东门,s0\n".to_owned(),
         ),
         (
-            "cameras.csv:1:1: unknown column `education`",
+            "cameras.csv:1: no column is known: the first line names them",
             without_header(&right),
         ),
     ];
@@ -348,6 +348,26 @@ async fn a_row_with_an_error_leaves_its_camera_as_it_was() {
     }
     world.reload().await;
     assert!(world.metric("huiju_inventory_rows_rejected").await < 0.5);
+    unnoticed(&world, &video, session).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_in_the_inventory_is_taken_and_warned_of() {
+    let (world, video, session) = looked_at("reload-warning").await;
+    restrict(&world.inventory_path());
+    world.set_field("西门", "username", "viewer");
+    world.set_field("西门", "password", "x");
+    let report = world.reload().await;
+    let warning = report["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("cameras.csv:3:") && warning.contains(": warning: password: "),
+        "{warning}"
+    );
+    let restarted = report["cameras_restarted"].as_array().unwrap();
+    assert_eq!((restarted.len(), &report["refused"]), (1, &json!([])));
+    world
+        .logged_with(&["inventory is taken as it is", "warning: password: "])
+        .await;
     unnoticed(&world, &video, session).await;
 }
 

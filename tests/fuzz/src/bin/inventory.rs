@@ -12,7 +12,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use huiju::catalog::{Department, DepartmentLimits, Pull, Record};
-use huiju::import::{Column, Row, read_rows, to_record};
+use huiju::import::{Column, Row, read_rows, to_record, warnings};
+use huiju::problem::Problem;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -24,8 +25,10 @@ fuzz_target!(|data: &[u8]| {
     std::fs::write(&path, file).expect("a folder to write to");
     let rows = match read_rows(&path) {
         Ok(rows) => rows,
-        Err(problem) => {
-            assert!(!problem.message.is_empty());
+        Err(problems) => {
+            assert!(!problems.is_empty());
+            let is_said = |problem: &Problem| !problem.message.is_empty();
+            assert!(problems.iter().all(is_said));
             return;
         }
     };
@@ -35,6 +38,9 @@ fuzz_target!(|data: &[u8]| {
         .iter()
         .filter(|byte| matches!(byte, b'\n' | b'\r'))
         .count() as u64;
+    for warning in warnings(&rows, &departments) {
+        assert!(!warning.message.contains(SECRET), "{warning}");
+    }
     for row in &rows {
         assert!(
             (1..=lines).contains(&row.line),
@@ -63,6 +69,7 @@ fn check(record: &Record, departments: &[Department]) {
     assert!(department.ports.contains(&record.location.port));
     if let Ok(address) = record.location.host.parse::<IpAddr>() {
         let networks = &department.networks;
+        let address = address.to_canonical();
         assert!(networks.is_empty() || networks.iter().any(|network| network.contains(&address)));
     }
     assert!(!record.name.is_empty() && record.name.len() <= 1024);

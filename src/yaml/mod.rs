@@ -1,7 +1,9 @@
 //! YAML with the place of every key and value, so that a message can say line and column.
 
+mod wording;
+
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_yaml::Spanned;
+use serde_yaml::{DuplicateKeyPolicy, Location, Spanned};
 
 use crate::problem::Problem;
 
@@ -30,7 +32,7 @@ pub enum Value {
     Null,
     /// A list.
     List(Vec<Node>),
-    /// A mapping, in order.
+    /// A mapping, in order. A key may stand in it twice: whoever reads it says so.
     Map(Vec<(Key, Node)>),
 }
 
@@ -53,30 +55,33 @@ pub struct Key {
 pub fn parse(file: &str, text: &str) -> Result<Node, Problem> {
     if text.len() > BYTES_MAX {
         let message = format!("is larger than {} MiB", BYTES_MAX >> 20);
-        return Err(Problem {
-            file: file.to_owned(),
-            line: 0,
-            column: 0,
-            message,
-        });
+        return Err(Problem::whole(file, message));
     }
-    let raw: Raw = serde_yaml::from_str(text).map_err(|error| {
-        let location = error.location();
-        let message = error.to_string();
-        // The library draws the place under its message; the place is in the problem already.
-        let message = message
-            .lines()
-            .next()
-            .unwrap_or("not valid YAML")
-            .to_owned();
-        Problem {
-            file: file.to_owned(),
-            line: location.map_or(0, |location| location.line()),
-            column: location.map_or(0, |location| location.column()),
-            message,
-        }
+    let options = serde_yaml::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        with_snippet: false,
+    };
+    let read = serde_yaml::from_str_with_options(text, options);
+    let raw: Raw = read.map_err(|error| {
+        let (line, column) = place(&error, text);
+        Problem::new(file, line, column, wording::told(&error))
     })?;
     Ok(raw.into_node(text))
+}
+
+/// Where an error is.
+fn place(error: &serde_yaml::Error, text: &str) -> (u64, u64) {
+    let (line, column) = error
+        .location()
+        .map_or((0, 0), |location| (location.line(), location.column()));
+    let is_second_document = matches!(error, serde_yaml::Error::MultipleDocuments { .. });
+    if !is_second_document {
+        return (line, column);
+    }
+    // The library names the first value behind the separator.
+    let lines = (1..=line).zip(text.lines());
+    let separator = lines.filter(|(_, text)| text.starts_with("---")).last();
+    separator.map_or((line, column), |(line, _)| (line, 1))
 }
 
 /// A value as the library reads it.
@@ -133,7 +138,7 @@ impl Raw {
     }
 }
 
-fn written(source: &str, place: serde_yaml::Location) -> &str {
+fn written(source: &str, place: Location) -> &str {
     let span = place.span();
     let start = span.byte_offset().and_then(|at| usize::try_from(at).ok());
     let length = span
@@ -256,7 +261,7 @@ mod tests {
     fn what_is_no_yaml_has_a_place() {
         let problem = parse("x.yaml", "a: [1\nb: 2\n").unwrap_err();
         assert!(problem.line > 0, "{problem}");
-        let twice = parse("x.yaml", "a: 1\na: 2\n").unwrap_err();
-        assert_eq!((twice.line, twice.column), (2, 1), "{twice}");
+        let second = parse("x.yaml", "a: 1\n---\nb: 2\n").unwrap_err();
+        assert_eq!((second.line, second.column), (2, 1), "{second}");
     }
 }
