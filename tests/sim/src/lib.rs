@@ -4,4 +4,5 @@
 
 pub mod clips;
 pub mod farm;
+pub mod floor;
 pub mod platform;
