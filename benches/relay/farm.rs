@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::cases::Case;
 use crate::expected::Expected;
+use crate::measured::number;
 use crate::processes::{self, Process};
 use crate::usage::Usage;
 
@@ -83,13 +84,8 @@ impl Farm {
     /// How many frames it left out since this was asked before, because somebody did not read.
     pub(crate) async fn frames_left_out(&mut self) -> anyhow::Result<u64> {
         self.process.signal(Signal::SIGUSR1)?;
-        // "1 packets, 2 bytes sent, 3 frames left out for slow readers"
         let line = self.process.says("farm so far: ").await?;
-        let frames = line
-            .split_once(" sent, ")
-            .and_then(|(_, rest)| rest.split_once(" frames left out"));
-        let (frames, _) = frames.with_context(|| format!("the farm says {line:?}"))?;
-        let frames: u64 = frames.parse()?;
+        let frames = number(&line, "frames left out for slow readers")?;
         Ok(frames - std::mem::replace(&mut self.frames_left_out, frames))
     }
 

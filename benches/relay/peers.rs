@@ -1,6 +1,6 @@
 //! A run of what Debian has for the same: RTSP over TCP in, a transport stream over RTP out, nothing decoded.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use huiju_sim::clips::Codec;
 use tokio::process::Command;
 
@@ -26,7 +26,8 @@ pub(crate) async fn run(world: &World, program: Program, cameras: usize) -> anyh
     for mut command in commands {
         processes.push(Process::start(program.name(), &mut command)?);
     }
-    receivers.heard(LIMIT).await?;
+    let heard = receivers.heard(LIMIT).await;
+    heard.with_context(|| format!("{}, see its log", program.name()))?;
     let look = async || {
         let mut usage = Usage::default();
         for process in &processes {
@@ -101,4 +102,4 @@ fn gstreamer(streams: &[(&str, u16)], codec: Codec) -> anyhow::Result<Command> {
 
 const RTP_HEADER_BYTES: u64 = 12;
 /// Packets of a transport stream are 188 bytes, filled up behind a small frame.
-const OVERHEAD: f64 = 1.5;
+const OVERHEAD: f64 = 1.0;

@@ -60,14 +60,16 @@ impl Table<'_> {
             round.to_string(),
             run.program.name().to_owned(),
             run.streams.to_string(),
-            format!("{:.1}", steady.bits_per_second() / 1e6),
+            or_dash(steady.bits_per_second(), |bits| {
+                format!("{:.1}", bits / 1e6)
+            }),
             steady.received.packets.to_string(),
             steady.received.lost.to_string(),
             format!("{:.4}", run.cores()),
             format!("{:.3}", run.cores_a_stream() * 1e3),
             format!("{:.3}", self.cores_per_gigabit(run)),
             format!("{:.1}", steady.rss as f64 / MEBIBYTE),
-            rss.map_or_else(|| "-".to_owned(), |rss| (rss / 1024).to_string()),
+            or_dash(rss, |rss| (rss / 1024).to_string()),
             format!("{:.3}", steady.cores(steady.farm)),
             format!("{:.3}", steady.cores(steady.bench)),
             format!("{:.3}", steady.cores(steady.others)),
@@ -131,6 +133,10 @@ impl Table<'_> {
         println!();
         Ok(())
     }
+}
+
+fn or_dash<T>(value: Option<T>, write: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| "-".to_owned(), write)
 }
 
 /// The ratio of the costs of the gateway and another in a round, at the other's number of streams, if both count.
