@@ -3,7 +3,8 @@
 //! Each program is a process of its own and gets the same cameras from one farm; the receivers are in this process and
 //! only count. The programs run by turns: the gateway; the floor, which reads the same bytes and sends as many; FFmpeg
 //! and GStreamer, which make a transport stream of them. Only a program's own CPU time counts. A figure counts only
-//! when nothing was lost and the rate is that of the clips.
+//! when nothing was lost and the rate is that of the clips. Cameras send on beats of their own, so that all programs get
+//! their frames equally scattered.
 //!
 //! ```text
 //! huiju-sim farm ──RTSP──▶ huiju run ──────────PS over RTP──▶ Platform (here)

@@ -195,6 +195,6 @@ pub(crate) fn number(line: &str, unit: &str) -> anyhow::Result<u64> {
 }
 
 /// More than a group of pictures: what the gateway's cache gave at the start has left.
-const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE: Duration = Duration::from_millis(1500);
 /// A machine that is busy at the wrong moment moves some frames into the time, or out of it.
 const TOLERANCE: f64 = 0.03;
