@@ -1,12 +1,26 @@
-//! What relaying costs the gateway: N cameras, each seen by one platform as a program stream over RTP.
+//! What relaying costs the gateway, beside what it costs at least and what it costs others.
 //!
-//! Farm and gateway are processes of their own, the platform is in this one and only counts, so that the CPU time
-//! and the memory of the gateway stand alone. A stream's bits are counted once, where they arrive: the bytes of
-//! RTP payload, headers left out. A figure counts only when nothing was lost and the rate is that of the clips.
+//! Each program is a process of its own and gets the same cameras from one farm; the receivers are in this process and
+//! only count. The programs run by turns: the gateway; the floor, which reads the same bytes and sends as many; FFmpeg
+//! and GStreamer, which make a transport stream of them. Only a program's own CPU time counts. A figure counts only
+//! when nothing was lost and the rate is that of the clips. Cameras send on beats of their own, so that all programs get
+//! their frames equally scattered.
 //!
 //! ```text
-//! huiju-sim farm ──RTSP──▶ huiju run ──PS over RTP──▶ Platform (here)
+//! huiju-sim farm ──RTSP──▶ huiju run ──────────PS over RTP──▶ Platform (here)
+//!                ──RTSP──▶ huiju-sim floor ───────bytes──────▶ Receivers (here)
+//!                ──RTSP──▶ ffmpeg, gst-launch ─TS over RTP──▶ Receivers (here)
 //! ```
+//!
+//! `cargo bench --bench relay -- 200x4m fanout` measures these cases; [`parameters`] lists what can be changed.
+//!
+//! | column | what |
+//! |---|---|
+//! | Mbit/s | payload at the receivers: the program stream, the transport stream, or the floor's bytes |
+//! | cores | CPU time of the program, user and system, in a second |
+//! | cores/Gbit/s | cores for 10⁹ bits a second of the cameras' frames, containers left out, once for each stream |
+//! | KiB/stream | memory of the gateway beyond what it had before the invites |
+//! | other cores | what the rest of the machine did meanwhile; a quiet machine is near 0 |
 
 #![expect(
     clippy::print_stderr,
@@ -14,24 +28,26 @@
     reason = "a bench prints its figures"
 )]
 
-mod figures;
+mod cases;
+mod expected;
+mod farm;
+mod floor;
+mod gateway;
+mod measured;
 mod parameters;
-mod parts;
+mod peers;
+mod processes;
+mod receivers;
+mod relayed;
+mod report;
+mod rounds;
 mod usage;
+mod world;
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
-use futures::{StreamExt as _, TryStreamExt as _};
-use huiju_sim::platform::{Options, Platform, Session, Settings};
-use tokio::time::{Instant, sleep_until};
-
-use crate::figures::{Expected, Figures, Sample, Totals, Whole};
 use crate::parameters::Parameters;
-use crate::parts::{Farm, Folder, Gateway};
-use crate::usage::Usage;
+use crate::report::Report;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -40,7 +56,7 @@ async fn main() -> ExitCode {
         println!("relay measures under `cargo bench` only");
         return ExitCode::SUCCESS;
     }
-    let parameters = match Parameters::from_environment() {
+    let parameters = match Parameters::read() {
         Ok(parameters) => parameters,
         Err(error) => {
             eprintln!("relay: {error:#}");
@@ -48,14 +64,8 @@ async fn main() -> ExitCode {
         }
     };
     match Box::pin(run(&parameters)).await {
-        Ok(figures) => {
-            print!("{figures}");
-            let faults = figures.faults();
-            for fault in &faults {
-                println!("does not count: {fault}");
-            }
-            ExitCode::from(u8::from(!faults.is_empty()))
-        }
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("relay: {error:#}");
             ExitCode::FAILURE
@@ -63,121 +73,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(parameters: &Parameters) -> anyhow::Result<Figures> {
-    let expected = Expected::of(parameters).await?;
-    let folder = Folder::make(parameters)?;
-    let farm = Farm::start(&folder, parameters).await?;
-    let platform = Platform::start(Settings {
-        sip: SocketAddr::from((parts::PLATFORM_IP, 5060)),
-        password: parts::PASSWORD.to_owned(),
-        ..Settings::default()
-    })
-    .await?;
-    let mut gateway = Gateway::start(&folder)?;
-    tokio::select! {
-        registered = platform.registered(LIMIT) => registered.context("the gateway did not register")?,
-        failed = gateway.ended() => return Err(failed),
+/// Measures all cases; returns whether every run counts.
+async fn run(parameters: &Parameters) -> anyhow::Result<bool> {
+    let mut report = Report::create()?;
+    let mut all_count = true;
+    for case in &parameters.cases {
+        let (seconds, rounds) = (parameters.seconds, parameters.rounds);
+        all_count &= Box::pin(rounds::measure(*case, seconds, rounds, &mut report)).await?;
     }
-    let channels = channels(&platform, parameters.cameras).await?;
-    let idle = gateway.usage()?;
-    let before = gateway.counters().await?;
-
-    let sessions = invite(&platform, &channels, parameters).await?;
-    let mut samples = vec![sample(&gateway, &farm, &sessions)?];
-    let began = Instant::now();
-    for window in 1..=parameters.windows {
-        sleep_until(began + window * parameters.window()).await;
-        samples.push(sample(&gateway, &farm, &sessions)?);
-    }
-
-    let whole = finish(sessions).await?;
-    let after = gateway.counters().await?;
-    gateway.stop().await?;
-    let frames_left_out = farm.stop().await?;
-    let violations = platform.violations();
-    ensure!(
-        violations.is_empty(),
-        "the platform complains: {violations:?}"
-    );
-    Ok(Figures {
-        parameters: parameters.clone(),
-        expected,
-        idle_rss: idle.rss,
-        samples,
-        whole,
-        counters: after.since(&before),
-        frames_left_out,
-    })
+    Ok(all_count)
 }
-
-/// The channels of the cameras in the catalogue.
-async fn channels(platform: &Platform, cameras: usize) -> anyhow::Result<Vec<String>> {
-    let items = platform.catalogue(LIMIT).await.context("catalogue")?;
-    let channels: Vec<String> = items
-        .into_iter()
-        .filter(|item| item.kind() == "132")
-        .map(|item| item.id)
-        .collect();
-    ensure!(
-        channels.len() == cameras,
-        "{} of {cameras} cameras are in the catalogue",
-        channels.len()
-    );
-    Ok(channels)
-}
-
-/// Invites every channel, and waits until all run and the bursts of their starts are over.
-async fn invite(
-    platform: &Platform,
-    channels: &[String],
-    parameters: &Parameters,
-) -> anyhow::Result<Vec<Session>> {
-    let invitations = channels.iter().map(|channel| async move {
-        let session = platform
-            .invite(channel, parameters.transport, Options::default())
-            .await;
-        session.with_context(|| format!("INVITE of {channel}"))
-    });
-    let sessions: Vec<Session> = futures::stream::iter(invitations)
-        .buffer_unordered(INVITES_AT_ONCE)
-        .try_collect()
-        .await?;
-    for session in &sessions {
-        session.wait_for(|stats| stats.frames > 0, LIMIT).await?;
-    }
-    sleep_until(Instant::now() + SETTLE).await;
-    Ok(sessions)
-}
-
-fn sample(gateway: &Gateway, farm: &Farm, sessions: &[Session]) -> anyhow::Result<Sample> {
-    let mut totals = Totals::default();
-    for session in sessions {
-        totals.add(&session.stats());
-    }
-    Ok(Sample {
-        at: Instant::now(),
-        gateway: gateway.usage()?,
-        farm: farm.usage()?,
-        platform: Usage::of(std::process::id())?,
-        totals,
-    })
-}
-
-/// Ends all sessions, takes what is still under way, and returns what arrived from first to last.
-async fn finish(sessions: Vec<Session>) -> anyhow::Result<Whole> {
-    let mut whole = Whole::default();
-    futures::future::try_join_all(sessions.iter().map(Session::bye)).await?;
-    for session in sessions {
-        let recording = session.finish().await?;
-        whole.totals.add(&recording.stats);
-        whole.violations.extend(recording.violations);
-    }
-    Ok(whole)
-}
-
-/// How long any step of the set-up may take.
-const LIMIT: Duration = Duration::from_secs(60);
-/// How many cameras are asked for at a time.
-const INVITES_AT_ONCE: usize = 16;
-/// More than a group of pictures: what the cache gave at the start has left.
-const SETTLE: Duration = Duration::from_secs(2);

@@ -1,73 +1,104 @@
-//! What is measured, from the environment.
+//! What is measured, from the arguments and the environment.
 
 use std::fmt::Display;
 use std::str::FromStr;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use huiju_sim::clips::ClipKind;
 use huiju_sim::platform::Media;
 
-/// What is measured.
+use crate::cases::{Case, USUAL};
+
+/// What is measured, how long, and how often.
 #[derive(Clone, Debug)]
 pub(crate) struct Parameters {
-    /// `HUIJU_BENCH_CAMERAS`: how many cameras, 20.
-    pub(crate) cameras: usize,
-    /// `HUIJU_BENCH_CLIP`: what each shows, h264_4m.
-    pub(crate) video: ClipKind,
-    /// `HUIJU_BENCH_AUDIO`: what each says, nothing.
-    pub(crate) audio: Option<ClipKind>,
-    /// `HUIJU_BENCH_TRANSPORT`: udp, tcp-passive or tcp-active.
-    pub(crate) transport: Media,
-    /// `HUIJU_BENCH_SECONDS`: how long, 15.
+    /// Arguments behind `--`, or `HUIJU_BENCH_CASE` (commas between them); each as it is but for `HUIJU_BENCH_CAMERAS`,
+    /// `HUIJU_BENCH_CLIP`, `HUIJU_BENCH_AUDIO`, `HUIJU_BENCH_COPIES` (sessions a camera), `HUIJU_BENCH_TRANSPORT` (udp,
+    /// tcp-passive, tcp-active) and `HUIJU_BENCH_PEERS` (cameras of FFmpeg and GStreamer; 0 leaves them out).
+    pub(crate) cases: Vec<Case>,
+    /// `HUIJU_BENCH_SECONDS`: how long each run is measured, 12.
     pub(crate) seconds: u32,
-    /// How many windows those seconds are cut into, for the spread.
-    pub(crate) windows: u32,
+    /// `HUIJU_BENCH_ROUNDS`: how often each program runs, 5.
+    pub(crate) rounds: usize,
 }
 
 impl Parameters {
-    /// Reads the environment.
-    pub(crate) fn from_environment() -> anyhow::Result<Self> {
+    /// Reads the arguments and the environment.
+    pub(crate) fn read() -> anyhow::Result<Self> {
+        let named: Vec<String> = std::env::args()
+            .skip(1)
+            .filter(|argument| argument != "--bench")
+            .collect();
+        let names = match named.as_slice() {
+            [] => variable("HUIJU_BENCH_CASE", USUAL.to_owned())?,
+            named => named.join(","),
+        };
+        let cases = names
+            .split(',')
+            .map(|name| changed(Case::named(name.trim())?));
         let parameters = Self {
-            cameras: variable("HUIJU_BENCH_CAMERAS", 20)?,
-            video: variable("HUIJU_BENCH_CLIP", ClipKind::H264Load4m)?,
-            audio: std::env::var("HUIJU_BENCH_AUDIO")
-                .is_ok_and(|value| !value.is_empty())
-                .then(|| variable("HUIJU_BENCH_AUDIO", ClipKind::G711A))
-                .transpose()?,
-            transport: variable("HUIJU_BENCH_TRANSPORT", Transport(Media::Udp))?.0,
-            seconds: variable("HUIJU_BENCH_SECONDS", 15)?,
-            windows: WINDOWS,
+            cases: cases.collect::<anyhow::Result<_>>()?,
+            seconds: variable("HUIJU_BENCH_SECONDS", SECONDS)?,
+            rounds: variable("HUIJU_BENCH_ROUNDS", ROUNDS)?,
         };
         ensure!(
-            parameters.seconds >= WINDOWS,
-            "HUIJU_BENCH_SECONDS must be {WINDOWS} or more: a window lasts a second at least"
-        );
-        // The gateway's own limit, unless its configuration names another.
-        ensure!(
-            (1..=500).contains(&parameters.cameras),
-            "HUIJU_BENCH_CAMERAS must be 1 to 500"
+            parameters.seconds > 0,
+            "HUIJU_BENCH_SECONDS must be 1 or more"
         );
         ensure!(
-            parameters.video.codec().is_video(),
-            "HUIJU_BENCH_CLIP {} is no video",
-            parameters.video
+            parameters.rounds > 0,
+            "HUIJU_BENCH_ROUNDS must be 1 or more"
         );
         Ok(parameters)
     }
+}
 
-    /// How long a window is.
-    pub(crate) fn window(&self) -> Duration {
-        Duration::from_secs(self.seconds.into()) / self.windows
+/// A case with what the environment changes of it.
+fn changed(mut case: Case) -> anyhow::Result<Case> {
+    case.cameras = variable("HUIJU_BENCH_CAMERAS", case.cameras)?;
+    case.video = variable("HUIJU_BENCH_CLIP", case.video)?;
+    if let Some(audio) = text("HUIJU_BENCH_AUDIO")? {
+        case.audio = Some(audio.parse().context("HUIJU_BENCH_AUDIO")?);
     }
+    case.copies = variable("HUIJU_BENCH_COPIES", case.copies)?;
+    case.transport = variable("HUIJU_BENCH_TRANSPORT", Transport(case.transport))?.0;
+    // FFmpeg and GStreamer are started so that they do this, and no more.
+    let is_plain = case.audio.is_none() && case.copies == 1 && case.transport == Media::Udp;
+    let usual = if is_plain { case.peers } else { 0 };
+    case.peers = variable("HUIJU_BENCH_PEERS", usual)?.min(case.cameras);
+    ensure!(
+        case.peers == 0 || is_plain,
+        "FFmpeg and GStreamer relay video alone, one session a camera over UDP: HUIJU_BENCH_PEERS must be 0"
+    );
+    ensure!(
+        (1..=STREAMS_MAX).contains(&case.cameras),
+        "HUIJU_BENCH_CAMERAS must be 1 to {STREAMS_MAX}"
+    );
+    ensure!(
+        case.video.codec().is_video(),
+        "HUIJU_BENCH_CLIP {} is no video",
+        case.video
+    );
+    ensure!(
+        case.streams(case.cameras) <= STREAMS_MAX,
+        "HUIJU_BENCH_COPIES: there can be {STREAMS_MAX} sessions in all"
+    );
+    Ok(case)
 }
 
 fn variable<T: FromStr<Err: Display>>(name: &str, usual: T) -> anyhow::Result<T> {
-    match std::env::var(name) {
-        Ok(text) if !text.is_empty() => text
+    match text(name)? {
+        Some(text) => text
             .parse()
             .map_err(|error| anyhow::anyhow!("{name} {text:?}: {error}")),
-        Ok(_) | Err(std::env::VarError::NotPresent) => Ok(usual),
+        None => Ok(usual),
+    }
+}
+
+/// A variable that is set and not empty.
+fn text(name: &str) -> anyhow::Result<Option<String>> {
+    match std::env::var(name) {
+        Ok(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
         Err(error) => Err(error).context(name.to_owned()),
     }
 }
@@ -87,4 +118,8 @@ impl FromStr for Transport {
     }
 }
 
-const WINDOWS: u32 = 3;
+/// Whole turns of every clip.
+const SECONDS: u32 = 12;
+const ROUNDS: usize = 5;
+/// Each has two ports of the gateway, which gets 10,000 of them.
+const STREAMS_MAX: usize = 5000;

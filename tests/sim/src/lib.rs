@@ -5,4 +5,5 @@
 pub mod chart;
 pub mod clips;
 pub mod farm;
+pub mod floor;
 pub mod platform;

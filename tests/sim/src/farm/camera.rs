@@ -29,6 +29,7 @@ pub(super) struct Shared {
     pub(super) tracks: Vec<Arc<PackedTrack>>,
     pub(super) description: Description,
     address: SocketAddr,
+    born: Instant,
     stats: watch::Sender<CameraStats>,
     stalled: watch::Sender<bool>,
     faults: watch::Sender<Arc<Faults>>,
@@ -47,6 +48,7 @@ impl Shared {
             description: settings.description(address, &tracks)?,
             tracks,
             address,
+            born: Instant::now(),
             stats: watch::Sender::default(),
             stalled: watch::Sender::new(false),
             faults: watch::Sender::default(),
@@ -127,6 +129,12 @@ impl Shared {
         if let Some(group) = &self.settings.group {
             group.count(|stats| stats.sessions -= 1);
         }
+    }
+
+    /// Returns when a session that was asked to play begins.
+    pub(super) fn begins(&self, asked: Instant) -> Instant {
+        let beat = self.settings.beat;
+        beat.map_or(asked, |beat| beat.next(self.born, asked))
     }
 
     /// Counts a session that begins to play.

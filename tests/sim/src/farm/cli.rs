@@ -21,7 +21,7 @@ const HELP: &str = "usage: huiju-sim farm --out DIR [--set quickstart|load|odd]
 
 Starts a farm of RTSP cameras, writes DIR/cameras.csv (an inventory, with passwords) and
 DIR/farm.json (what each camera shows, with the encoder's files), prints
-`farm ready: N cameras` and serves until SIGINT or SIGTERM.
+`farm ready: N cameras` and serves until SIGINT or SIGTERM. SIGUSR1 has it say what it sent so far.
 
   --set quickstart  twelve cameras of six departments on 127.20.x.y (default)
   --set load        --cameras N (10) of --clip NAME (h264_2m) [--audio NAME] on 127.21.x.y
@@ -52,19 +52,23 @@ pub async fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
     // Asked for before the ready line, so that a signal right after it is not lost.
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
+    let mut asked = signal(SignalKind::user_defined1())?;
 
     let entries = tokio::task::spawn_blocking(move || options.entries()).await??;
     let cameras = start(&entries).await?;
     inventory::write(&out, &entries)?;
     println!("farm ready: {} cameras", cameras.len());
-    tokio::select! {
-        _ = interrupted.recv() => {}
-        _ = terminated.recv() => {}
+    loop {
+        tokio::select! {
+            _ = interrupted.recv() => break,
+            _ = terminated.recv() => break,
+            _ = asked.recv() => println!("farm so far: {}", summary(&cameras)),
+        }
     }
     for camera in &cameras {
         camera.kill().await;
     }
-    println!("{}", summary(&cameras));
+    println!("farm ended: {}", summary(&cameras));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,9 +88,7 @@ fn summary(cameras: &[CameraHandle]) -> String {
         bytes += stats.video.bytes + stats.audio.bytes;
         skipped += stats.frames_skipped;
     }
-    format!(
-        "farm ended: {packets} packets, {bytes} bytes sent, {skipped} frames left out for slow readers"
-    )
+    format!("{packets} packets, {bytes} bytes sent, {skipped} frames left out for slow readers")
 }
 
 #[derive(Debug)]

@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
 use super::inventory::{DEPARTMENTS, Entry};
 use super::settings::CameraSettings;
-use crate::clips::{ClipKind, prepare};
+use crate::clips::{CLOCK, ClipKind, prepare};
 
 /// Cameras of a block of addresses.
 const BLOCK: usize = 250;
@@ -23,7 +24,8 @@ pub struct Load {
     pub audio: Option<ClipKind>,
 }
 
-/// Returns the cameras, on 127.21.*x*.*y*, dealt out to the six departments.
+/// Returns the cameras, on 127.21.*x*.*y*, dealt out to the six departments. The frames of each come on a beat of its
+/// own, whoever pulls it.
 ///
 /// # Errors
 /// When a clip cannot be made, or there are more cameras than addresses.
@@ -35,11 +37,14 @@ pub fn load(cache: &Path, port: u16, load: Load) -> anyhow::Result<Vec<Entry>> {
     );
     let wanted: Vec<ClipKind> = std::iter::once(load.video).chain(load.audio).collect();
     let clips = prepare(cache, &wanted)?;
-    let settings = CameraSettings::new(clips.first().context("no clip was made")?);
+    let video = clips.first().context("no clip was made")?;
+    let settings = CameraSettings::new(video);
     let settings = match clips.get(1) {
         Some(audio) => settings.audio(audio),
         None => settings,
     };
+    let every =
+        Duration::from_micros(video.period() * 1_000_000 / CLOCK) / video.units().len() as u32;
     let entry = |n: usize| {
         let department = &DEPARTMENTS[n % DEPARTMENTS.len()];
         let host = Ipv4Addr::new(127, 21, (n / BLOCK) as u8, (1 + n % BLOCK) as u8);
@@ -53,8 +58,17 @@ pub fn load(cache: &Path, port: u16, load: Load) -> anyhow::Result<Vec<Entry>> {
                 113.05 + (n % 100) as f64 * 0.001,
                 27.80 + (n / 100) as f64 * 0.001,
             ),
-            settings: settings.clone(),
+            settings: settings.clone().beat(every, every.mul_f64(scattered(n))),
         }
     };
     Ok((0..load.cameras).map(entry).collect())
 }
+
+/// Where a camera is within a frame's time, from 0 to 1. Cameras know nothing of each other, so that no two are in step,
+/// however many there are.
+fn scattered(n: usize) -> f64 {
+    (n as f64 * GOLDEN_RATIO).fract()
+}
+
+/// The fractions of its multiples lie far from each other.
+const GOLDEN_RATIO: f64 = 1.618_033_988_749_895;

@@ -9,6 +9,7 @@
 
 mod arrivals;
 mod auth;
+mod beat;
 mod camera;
 pub mod cli;
 mod connection;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::beat::Beat;
 use super::description::Description;
 use super::faults::{Fault, Faults, Misdeed, Step};
 use super::group::Group;
@@ -75,6 +76,7 @@ pub struct CameraSettings {
     pub(super) keeps_abandoned: bool,
     pub(super) first_frame: usize,
     pub(super) slow_motion: u32,
+    pub(super) beat: Option<Beat>,
     pub(super) rtp_start: Option<(u16, u32)>,
     pub(super) odd_sdp: Option<&'static OddSdp>,
     pub(super) faults: Faults,
@@ -96,6 +98,7 @@ impl Default for CameraSettings {
             keeps_abandoned: false,
             first_frame: 0,
             slow_motion: 1,
+            beat: None,
             rtp_start: None,
             odd_sdp: None,
             faults: Faults::default(),
@@ -194,6 +197,13 @@ impl CameraSettings {
     /// with it.
     pub fn slow_motion(mut self, times: u32) -> Self {
         self.slow_motion = times.max(1);
+        self
+    }
+
+    /// Lets each session begin on a beat of the camera's own: `phase` after its start, and `every` so long again. By
+    /// default it begins with its PLAY.
+    pub fn beat(mut self, every: Duration, phase: Duration) -> Self {
+        self.beat = Some(Beat::new(every, phase));
         self
     }
 

@@ -35,12 +35,12 @@ enum Flow {
 }
 
 impl Show {
-    pub(super) fn new(player: Player, slow_motion: u32, now: Instant) -> Self {
+    pub(super) fn new(player: Player, slow_motion: u32, began: Instant) -> Self {
         Self {
             player,
-            began: now,
+            began,
             slow_motion,
-            report_due: now,
+            report_due: began,
             was_stalled: false,
             stalled_at: None,
         }

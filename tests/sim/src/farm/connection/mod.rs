@@ -209,7 +209,8 @@ impl Connection {
                 let now = Instant::now();
                 self.camera.played_at(now);
                 self.visit.end_handshake();
-                self.show = Some(Show::new(player, self.camera.settings.slow_motion, now));
+                let begins = self.camera.begins(now);
+                self.show = Some(Show::new(player, self.camera.settings.slow_motion, begins));
             }
             Follow::Pause | Follow::End => self.show = None,
         }

@@ -63,6 +63,20 @@ async fn a_camera_in_slow_motion_sends_its_frames_later() {
 }
 
 #[tokio::test]
+async fn a_camera_with_a_beat_begins_on_it_and_not_when_it_is_asked() {
+    let before = tokio::time::Instant::now();
+    let phase = Duration::from_millis(300);
+    let camera = camera(|settings| settings.beat(10 * phase, phase)).await;
+    let mut client = Client::playing(&camera).await;
+    client.media().await;
+    let after_start = before.elapsed();
+    assert!(after_start >= phase, "{after_start:?}");
+    client.media().await;
+    // Frames go on each 50 ms, not with the beat.
+    assert!(before.elapsed() - after_start < phase * 9);
+}
+
+#[tokio::test]
 async fn packets_may_be_lost() {
     let camera = faulty(Fault::Loss(500)).await;
     let mut client = Client::playing(&camera).await;

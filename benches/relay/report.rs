@@ -1,0 +1,190 @@
+//! The figures: a table on stdout, and the same as lines of JSON.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::cases::Case;
+use crate::measured::{Program, Run};
+
+/// The file of all cases.
+#[derive(Debug)]
+pub(crate) struct Report(File);
+
+impl Report {
+    /// Makes `bench/relay.jsonl` in cargo's target directory anew.
+    pub(crate) fn create() -> anyhow::Result<Self> {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
+        let path = folder.join("relay.jsonl");
+        let file = std::fs::create_dir_all(&folder).and_then(|()| File::create(&path));
+        Ok(Self(file.with_context(|| {
+            format!("cannot write {}", path.display())
+        })?))
+    }
+
+    /// Begins the table of a case, whose cameras give so many bits a second each.
+    pub(crate) fn begin(&mut self, case: &Case, camera_bits: f64) -> anyhow::Result<Table<'_>> {
+        println!("{}", case.describe());
+        println!("{}", HEADER.join("  "));
+        Ok(Table {
+            report: self,
+            case: *case,
+            camera_bits,
+        })
+    }
+
+    fn write(&mut self, line: &Value) -> anyhow::Result<()> {
+        Ok(writeln!(self.0, "{line}")?)
+    }
+}
+
+/// The table of a case.
+#[derive(Debug)]
+pub(crate) struct Table<'a> {
+    report: &'a mut Report,
+    case: Case,
+    /// Bits a second of a camera's frames, by its clips: the same for all programs, whatever their containers add.
+    camera_bits: f64,
+}
+
+impl Table<'_> {
+    /// Writes a run.
+    pub(crate) fn row(&mut self, round: usize, run: &Run) -> anyhow::Result<()> {
+        let steady = &run.steady;
+        let round = round + 1;
+        let rss = run.rss_a_stream();
+        let fields = [
+            round.to_string(),
+            run.program.name().to_owned(),
+            run.streams.to_string(),
+            or_dash(steady.bits_per_second(), |bits| {
+                format!("{:.1}", bits / 1e6)
+            }),
+            steady.received.packets.to_string(),
+            steady.received.lost.to_string(),
+            format!("{:.4}", run.cores()),
+            format!("{:.3}", run.cores_a_stream() * 1e3),
+            format!("{:.3}", self.cores_per_gigabit(run)),
+            format!("{:.1}", steady.rss as f64 / MEBIBYTE),
+            or_dash(rss, |rss| (rss / 1024).to_string()),
+            format!("{:.3}", steady.cores(steady.farm)),
+            format!("{:.3}", steady.cores(steady.bench)),
+            format!("{:.3}", steady.cores(steady.others)),
+        ];
+        let cells = HEADER.iter().zip(&fields);
+        let cells = cells.map(|(header, field)| format!("{field:>width$}", width = header.len()));
+        println!("{}", cells.collect::<Vec<_>>().join("  "));
+        for fault in &run.faults {
+            println!("does not count: {fault}");
+        }
+        self.report.write(&json!({
+            "case": self.case.name,
+            "round": round,
+            "program": run.program.name(),
+            "cameras": self.case.cameras,
+            "streams": run.streams,
+            "seconds": steady.time.as_secs_f64(),
+            "bits_per_second": steady.bits_per_second(),
+            "packets": steady.received.packets,
+            "lost": steady.received.lost,
+            "cores": run.cores(),
+            "cores_a_stream": run.cores_a_stream(),
+            "cores_per_gigabit": self.cores_per_gigabit(run),
+            "rss": steady.rss,
+            "rss_a_stream": rss,
+            "farm_cores": steady.cores(steady.farm),
+            "bench_cores": steady.cores(steady.bench),
+            "other_cores": steady.cores(steady.others),
+            "faults": run.faults,
+        }))
+    }
+
+    /// Cores for 10⁹ bits a second of cameras' frames that went out.
+    fn cores_per_gigabit(&self, run: &Run) -> f64 {
+        run.cores_a_stream() * 1e9 / self.camera_bits
+    }
+
+    /// Writes what each program costs, and how often the gateway costs what another does.
+    pub(crate) fn ratios(&mut self, rounds: &[Vec<Run>]) -> anyhow::Result<()> {
+        for other in [Program::Floor, Program::Ffmpeg, Program::Gstreamer] {
+            let pairs = rounds.iter().filter_map(|runs| pair(runs, other));
+            let (streams, ratios): (Vec<usize>, Vec<f64>) = pairs.unzip();
+            let (Some(streams), Some(spread)) = (streams.first(), Spread::of(ratios)) else {
+                continue;
+            };
+            let name = format!("gateway/{}", other.name());
+            println!(
+                "{name:<17} at {streams} streams: {:.2} ({:.2} to {:.2} in {} pairs)",
+                spread.median, spread.least, spread.most, spread.count
+            );
+            self.report.write(&json!({
+                "case": self.case.name,
+                "ratio": name,
+                "streams": streams,
+                "median": spread.median,
+                "least": spread.least,
+                "most": spread.most,
+                "pairs": spread.count,
+            }))?;
+        }
+        println!();
+        Ok(())
+    }
+}
+
+fn or_dash<T>(value: Option<T>, write: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| "-".to_owned(), write)
+}
+
+/// The ratio of the costs of the gateway and another in a round, at the other's number of streams, if both count.
+fn pair(runs: &[Run], other: Program) -> Option<(usize, f64)> {
+    let other = runs.iter().find(|run| run.program == other)?;
+    let gateway = runs
+        .iter()
+        .find(|run| run.program == Program::Gateway && run.streams == other.streams)?;
+    (gateway.counts() && other.counts()).then(|| (other.streams, gateway.cores() / other.cores()))
+}
+
+/// A median, and how far values lie from it.
+struct Spread {
+    median: f64,
+    least: f64,
+    most: f64,
+    count: usize,
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let count = values.len();
+        let (least, most) = (*values.first()?, *values.last()?);
+        Some(Self {
+            median: f64::midpoint(values[(count - 1) / 2], values[count / 2]),
+            least,
+            most,
+            count,
+        })
+    }
+}
+
+/// As wide as their columns.
+const HEADER: [&str; 14] = [
+    "round",
+    "  program",
+    "streams",
+    "Mbit/s",
+    " packets",
+    "lost",
+    " cores",
+    "mcores/stream",
+    "cores/Gbit/s",
+    "RSS MiB",
+    "KiB/stream",
+    "farm cores",
+    "bench cores",
+    "other cores",
+];
+const MEBIBYTE: f64 = 1_048_576.0;
