@@ -8,11 +8,13 @@ mod g711;
 mod h264;
 mod h265;
 mod packetize;
+mod reception;
 mod sender_report;
 mod video;
 
 pub use aac::AacConfig;
 pub use packetize::{Framing, HEADER_LEN, PAYLOAD_MAX, Packetizer};
+pub use reception::{Arrival, Header, Reception};
 pub use sender_report::SenderReport;
 
 use bytes::Bytes;
@@ -54,6 +56,9 @@ pub struct RawFrame {
 /// Why a packet was not used. The stream goes on with the next one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum DepacketizeError {
+    /// What should be a packet has no header of RTP.
+    #[error("packet has no header")]
+    NoHeader,
     /// The packet ends before its own structure does.
     #[error("packet is shorter than its headers say")]
     Truncated,

@@ -3,5 +3,5 @@
 mod camera;
 mod platform;
 
-pub use camera::{CameraMedia, parse_camera};
+pub use camera::{CameraDescription, CameraMedia, CameraTrack, parse_camera};
 pub use platform::{Answer, MediaTransport, Offer, OfferError, SessionName};

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::message::{Headers, Message, Method, Request, Response};
 use super::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
+use crate::proto::head::{find_end, lines};
 
 /// Why bytes are no message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -37,7 +38,7 @@ pub fn parse_datagram(datagram: &Bytes) -> Result<Message, ParseError> {
         .take_while(|byte| byte.is_ascii_whitespace())
         .count();
     let datagram = datagram.slice(start..);
-    let (head_end, body_start) = find_head(&datagram).unwrap_or((datagram.len(), datagram.len()));
+    let (head_end, body_start) = find_end(&datagram, 0).unwrap_or((datagram.len(), datagram.len()));
     let body = datagram.slice(body_start..);
     parse_parts(datagram.get(..head_end).unwrap_or_default(), body)
 }
@@ -63,7 +64,7 @@ pub fn frame_length(buffer: &[u8]) -> Result<Option<usize>, ParseError> {
         .take_while(|byte| byte.is_ascii_whitespace())
         .count();
     let message = buffer.get(blank..).unwrap_or_default();
-    let Some((head_end, body_start)) = find_head(message) else {
+    let Some((head_end, body_start)) = find_end(message, 0) else {
         let is_full = message.len() > HEAD_BYTES_MAX || blank > HEAD_BYTES_MAX;
         return if is_full {
             Err(ParseError::HeadTooLarge)
@@ -117,18 +118,7 @@ fn parse_parts(head: &[u8], body: Bytes) -> Result<Message, ParseError> {
 }
 
 fn parse_headers(head: &str) -> Result<Headers, ParseError> {
-    let mut lines: Vec<String> = Vec::new();
-    for line in head.lines().skip(1).map(|line| line.trim_end_matches('\r')) {
-        let is_folded = line.starts_with([' ', '\t']);
-        if let Some(last) = lines.last_mut().filter(|_| is_folded) {
-            last.push(' ');
-            last.push_str(line.trim());
-        } else if lines.len() == HEADERS_MAX {
-            return Err(ParseError::HeadTooLarge);
-        } else {
-            lines.push(line.to_owned());
-        }
-    }
+    let lines = lines(head, HEADERS_MAX).ok_or(ParseError::HeadTooLarge)?;
     let mut headers = Headers::default();
     for line in &lines {
         // A line without a colon is nobody's header: it is passed over, not fatal.
@@ -175,22 +165,6 @@ fn check_mandatory(headers: &Headers) -> Result<(), ParseError> {
         .ok_or(ParseError::Header("Call-ID"))?;
     headers.cseq().ok_or(ParseError::Header("CSeq"))?;
     Ok(())
-}
-
-/// Finds the blank line: where the head ends and where the body starts.
-fn find_head(bytes: &[u8]) -> Option<(usize, usize)> {
-    let mut line_start = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte != b'\n' {
-            continue;
-        }
-        let line = bytes.get(line_start..at).unwrap_or_default();
-        if line.is_empty() || line == b"\r" {
-            return Some((line_start, at + 1));
-        }
-        line_start = at + 1;
-    }
-    None
 }
 
 #[cfg(test)]

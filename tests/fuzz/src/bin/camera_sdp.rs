@@ -12,9 +12,11 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input::new(data);
-    let media = parse_camera(input.until_zero());
-    assert!(media.len() <= 16);
-    for (_, media) in &media {
+    let description = parse_camera(input.until_zero());
+    assert!(description.tracks.len() <= 16);
+    for track in &description.tracks {
+        let media = &track.media;
+        assert!(track.clock_rate > 0);
         check(media);
         let Some(mut track) = media.depacketizer() else {
             assert!(
