@@ -11,9 +11,7 @@ use crate::gateway;
 
 /// Runs the gateway; logs go to standard error, levels by `RUST_LOG`.
 pub(super) async fn run(path: PathBuf, config: Config) -> ExitCode {
-    // The RTSP library logs nothing that we do not say ourselves.
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,retina=error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

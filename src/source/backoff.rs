@@ -33,11 +33,6 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         ceiling.min(longest).mul_f64(jitter)
     }
-
-    /// Notes that the camera must be tried again at once, as after a change of its SSRC.
-    pub fn handle_restart(&mut self) {
-        self.good_since = None;
-    }
 }
 
 const FIRST: Duration = Duration::from_secs(1);

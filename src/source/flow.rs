@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::rtsp::TrackKind;
+use super::rtsp::{Received, TrackKind};
 use super::status::Observed;
 use crate::bus::Publisher;
 use crate::ledger::Cause;
@@ -64,18 +64,12 @@ impl Flow {
         self.last_media + self.silence_max
     }
 
-    /// Notes a packet.
-    pub(super) fn note_packet(
-        &mut self,
-        now: Instant,
-        is_video: bool,
-        lost: u16,
-        is_unusable: bool,
-    ) {
-        if is_video {
+    /// Notes packets that came at once.
+    pub(super) fn note_packets(&mut self, now: Instant, received: &Received) {
+        if received.video > 0 {
             self.last_media = now;
-            self.packets += 1 + u64::from(lost);
-            self.unusable += u64::from(lost) + u64::from(is_unusable);
+            self.packets += received.video;
+            self.unusable += received.video_unusable;
         }
     }
 

@@ -1,11 +1,9 @@
 //! The way to a session with a camera: its address, the limits, its password's turn, the gate.
 
 use std::net::IpAddr;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -102,12 +100,8 @@ impl Opened {
         pass: Pass,
         tasks: Tasks,
     ) -> Result<RtspSession, Failure> {
-        let handshake = RtspSession::open(&camera, address, recorder.group.clone());
-        // The library's parser of SDP dies on some lines: that is this camera's failure, and no more.
-        let handshake = AssertUnwindSafe(handshake).catch_unwind().map(|outcome| {
-            let unreadable = || Failure::new(Cause::RtspError, "its SDP cannot be read");
-            outcome.unwrap_or_else(|_| Err(unreadable()))
-        });
+        let leaving = recorder.leaving.clone();
+        let handshake = RtspSession::open(&camera, address, leaving, tasks.clone());
         let late = || {
             Failure::new(
                 Cause::Timeout,

@@ -150,9 +150,7 @@ impl Pull<'_> {
                 received = session.receive(&mut sink) => match received {
                     Ok(received) => {
                         self.handle_received(&received, keys, &mut flow, target);
-                        if let Received::Packet { bytes, .. } = received {
-                            running.count(bytes);
-                        }
+                        running.count(received.bytes);
                         if flow.keys > 0 {
                             present.get_or_insert_with(|| Present::new(self.shared, self.entry));
                         }
@@ -162,11 +160,8 @@ impl Pull<'_> {
                         }
                     }
                     Err(failure) => {
-                        // At once only for a camera that was well for a while: else it would storm.
-                        let was_well = flow.keys > 0 && flow.started.elapsed() >= WELL_FOR;
                         return Failure {
                             had_media: flow.keys > 0,
-                            is_ssrc_change: failure.is_ssrc_change && was_well,
                             ..failure
                         };
                     }
@@ -181,20 +176,12 @@ impl Pull<'_> {
 
     fn handle_received(&self, received: &Received, keys: u32, flow: &mut Flow, target: &Target) {
         let now = Instant::now();
-        if let Received::Packet {
-            is_video,
-            bytes,
-            lost,
-            outcome,
-        } = received
-        {
-            let metrics = &self.shared.metrics;
-            metrics.source_bytes.inc_by(*bytes as u64);
-            metrics.source_packets_lost.inc_by(u64::from(*lost));
-            flow.note_packet(now, *is_video, *lost, outcome.is_err());
-            if let Err(error) = outcome {
-                debug!(%error, "packet not used");
-            }
+        let metrics = &self.shared.metrics;
+        metrics.source_bytes.inc_by(received.bytes);
+        metrics.source_packets_lost.inc_by(received.lost);
+        flow.note_packets(now, received);
+        if let Some(error) = received.error {
+            debug!(%error, "packet not used");
         }
         if keys > 0 {
             self.handle_key_frame(now, flow, target);
@@ -294,11 +281,8 @@ impl Pull<'_> {
         let Some(recorder) = self.entry.inner().recorder.clone() else {
             return;
         };
-        match timeout(TEARDOWN_TIME, recorder.group.await_teardown()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => debug!(%error, "TEARDOWN was not answered well"),
-            Err(_) => debug!("TEARDOWN was not answered in time"),
-        }
+        // One that is not answered is over after the same time.
+        let _ended = timeout(TEARDOWN_TIME, recorder.leaving.none()).await;
     }
 }
 
@@ -357,7 +341,6 @@ async fn changed(
     }
 }
 
-const WELL_FOR: Duration = Duration::from_secs(10);
 const TEARDOWN_TIME: Duration = Duration::from_secs(5);
 /// A camera that failed is not tried again sooner, however many want it.
 const TRY_PAUSE: Duration = Duration::from_secs(1);

@@ -56,8 +56,8 @@ impl Quota {
 
 impl Running {
     /// Counts bytes that came from the camera.
-    pub(super) fn count(&self, bytes: usize) {
-        self.0.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    pub(super) fn count(&self, bytes: u64) {
+        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};
 
-use retina::client::SessionGroup;
+use tokio::sync::watch;
 
 use super::gate::Slots;
 use crate::catalog::Record;
@@ -13,7 +13,7 @@ use crate::catalog::Record;
 /// A recorder, or the address and port of a camera that has none.
 pub(super) struct Recorder {
     pub(super) name: String,
-    pub(super) group: Arc<SessionGroup>,
+    pub(super) leaving: Arc<Leaving>,
     pub(super) slots: Slots,
 }
 
@@ -22,6 +22,35 @@ impl fmt::Debug for Recorder {
         f.debug_struct("Recorder")
             .field("name", &self.name)
             .finish_non_exhaustive()
+    }
+}
+
+/// The sessions whose TEARDOWN is under way.
+#[derive(Debug, Default)]
+pub(super) struct Leaving(watch::Sender<usize>);
+
+/// One of them; ends with its drop.
+#[derive(Debug)]
+pub(super) struct LeavingOne(Arc<Leaving>);
+
+impl Leaving {
+    /// Begins to end a session.
+    pub(super) fn enter(self: &Arc<Self>) -> LeavingOne {
+        self.0.send_modify(|count| *count += 1);
+        LeavingOne(self.clone())
+    }
+
+    /// Waits until no session is about to end.
+    pub(super) async fn none(&self) {
+        let mut count = self.0.subscribe();
+        // The sender is here: the wait cannot fail.
+        let _none = count.wait_for(|count| *count == 0).await;
+    }
+}
+
+impl Drop for LeavingOne {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| *count -= 1);
     }
 }
 
@@ -52,7 +81,7 @@ impl Recorders {
         }
         let recorder = Arc::new(Recorder {
             name: name.clone(),
-            group: Arc::new(SessionGroup::default()),
+            leaving: Arc::default(),
             slots: Slots::default(),
         });
         self.0.insert(name, Arc::downgrade(&recorder));

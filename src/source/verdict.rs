@@ -49,10 +49,6 @@ impl Pull<'_> {
     /// When to try again after a failure.
     fn judge(&self, failure: &Failure, target: &Target, now: Instant) -> Instant {
         let mut inner = self.entry.inner();
-        if failure.is_ssrc_change && failure.had_media {
-            inner.backoff.handle_restart();
-            return now;
-        }
         inner.failed_at = Some(now);
         let wait = inner.backoff.handle_failure(now.into_std(), rand::random());
         drop(inner);

@@ -550,7 +550,7 @@ impl Gateway {
             .arg("run")
             .arg("--config")
             .arg(config)
-            .env("RUST_LOG", "info,huiju=debug,retina=error")
+            .env("RUST_LOG", "info,huiju=debug")
             .envs(environment.iter().cloned())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

@@ -59,7 +59,7 @@ impl Stage {
         let configuration = folder.join("huiju.yaml");
         huiju.args(["run", "--config"]).arg(&configuration);
         let mut huiju = networks.at_gateway(&huiju);
-        huiju.env("RUST_LOG", "info,huiju=debug,retina=error");
+        huiju.env("RUST_LOG", "info,huiju=debug");
         let gateway = Tool::start("huiju", &mut huiju);
         // The platform's word does not do: its 200 may be lost.
         gateway.prints("gb28181::registering: registered").await;

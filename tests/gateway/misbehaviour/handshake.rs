@@ -228,8 +228,18 @@ fn describing_in_part(clips: &Clips) -> Vec<Row> {
                 "声称并发送 1 GB 的会话描述",
             ),
             at(Misdeed::EndlessBody),
-            TIMEOUT,
+            RTSP_ERROR,
             10,
+        ),
+        row(
+            "describe_endless_head",
+            (
+                "sends a header line that does not end",
+                "发送没有结尾的报文头",
+            ),
+            at(Misdeed::EndlessHead),
+            RTSP_ERROR,
+            3,
         ),
         row(
             "describe_garbage",
@@ -268,7 +278,7 @@ fn describing_oddly(clips: &Clips) -> Vec<Row> {
                 "应答前插入两万个报文头",
             ),
             at(Misdeed::Headers(20_000)),
-            ONLINE,
+            RTSP_ERROR,
             5,
         ),
         row(
@@ -278,7 +288,7 @@ fn describing_oddly(clips: &Clips) -> Vec<Row> {
                 "会话描述中有一行长达 1 MB",
             ),
             at(Misdeed::LongLine(1 << 20)),
-            ONLINE,
+            RTSP_ERROR,
             5,
         ),
     ]

@@ -222,7 +222,7 @@ fn living(clips: &Clips) -> Vec<Row> {
             "keepalive_silence",
             ("does not answer keepalives", "不应答保活请求"),
             at(Misdeed::Silence),
-            STALLED,
+            ONLINE,
             3,
         ),
         row(

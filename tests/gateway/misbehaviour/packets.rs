@@ -36,7 +36,7 @@ fn losing(clips: &Clips) -> Vec<Row> {
             "sends one packet in fifty twice",
             "五十分之一的包重复",
             Fault::Duplicates(20),
-            STALLED,
+            ONLINE,
             3,
         ),
         (
@@ -44,7 +44,7 @@ fn losing(clips: &Clips) -> Vec<Row> {
             "sends one packet in fifty late",
             "五十分之一的包乱序",
             Fault::Reorder(20),
-            STALLED,
+            ONLINE,
             5,
         ),
         (
@@ -101,14 +101,14 @@ fn inserting(clips: &Clips) -> Vec<Row> {
             "puts frames of no bytes between",
             "插入空的交织帧",
             Insertion::EmptyFrame,
-            STALLED,
+            ONLINE,
         ),
         (
             "oversized_frames",
             "puts frames of 64 KiB between",
             "插入 64 KiB 的交织帧",
             Insertion::OversizedFrame,
-            STALLED,
+            ONLINE,
         ),
         (
             "short_frames",
@@ -136,7 +136,7 @@ fn inserting(clips: &Clips) -> Vec<Row> {
             "answers what nobody asked",
             "发送无人请求的应答",
             Insertion::Answer,
-            STALLED,
+            ONLINE,
         ),
     ];
     let row = |(name, en, zh, what, path)| row(name, (en, zh), insert(what), path, 5);
@@ -221,7 +221,7 @@ fn damaging_headers(clips: &Clips) -> Vec<Row> {
             Damage::BadPadding,
         ),
     ];
-    let row = |(name, en, zh, how)| row(name, (en, zh), damaged(clips, how), STALLED, 5);
+    let row = |(name, en, zh, how)| row(name, (en, zh), damaged(clips, how), ONLINE, 5);
     rows.into_iter().map(row).collect()
 }
 
@@ -278,7 +278,7 @@ fn beginning_anew(clips: &Clips) -> Vec<Row> {
             "ssrc_changes",
             ("takes another SSRC", "更换 SSRC"),
             has(Fault::SsrcChange { after_frames: 250 }),
-            STALLED,
+            ONLINE,
             12,
         ),
         row(
@@ -289,7 +289,7 @@ fn beginning_anew(clips: &Clips) -> Vec<Row> {
                 to: 0,
             })
             .rtp_start(10_000, 0),
-            STALLED,
+            ONLINE,
             5,
         ),
     ]

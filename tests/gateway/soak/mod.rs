@@ -319,7 +319,7 @@ fn name(number: usize) -> String {
 }
 
 fn is_left_alone(number: usize) -> bool {
-    number % ALONE == 0
+    number.is_multiple_of(ALONE)
 }
 
 /// One camera in so many is left alone.

@@ -16,6 +16,8 @@ pub(super) enum Incoming {
     Request(Request),
     /// An interleaved packet: RTCP, since nobody sends media to a camera.
     Packet,
+    /// An answer to what the camera asked.
+    Answer,
 }
 
 /// A request.
@@ -90,6 +92,10 @@ pub(super) fn take(inbox: &mut BytesMut) -> anyhow::Result<Option<Incoming>> {
         return Ok(None);
     };
     let head = std::str::from_utf8(&inbox[..head_end]).context("a request's head is not text")?;
+    if head.starts_with("RTSP/1.0 ") {
+        inbox.advance(head_end + 4);
+        return Ok(Some(Incoming::Answer));
+    }
     let request = parse(head)?;
     let body: usize = request
         .header("Content-Length")

@@ -155,6 +155,7 @@ impl Connection {
         {
             match incoming {
                 Incoming::Packet => self.camera.count(|stats| stats.rtcp_received += 1),
+                Incoming::Answer => {}
                 Incoming::Request(request) => {
                     if let Some(end) = self.receive(request).await? {
                         return Ok(Some(end));
