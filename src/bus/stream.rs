@@ -1,9 +1,10 @@
 //! The write and the read side of a stream.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::log::{Cursor, Log, Read};
@@ -39,21 +40,25 @@ impl Item {
 pub struct Stream(Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared {
-    inner: Mutex<Inner>,
-    /// The number of the frame to come: wakes the subscribers.
-    end: watch::Sender<u64>,
-}
+struct Shared(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     log: Log,
     /// The place of each subscriber; `None` where a slot is free.
-    places: Vec<Option<u64>>,
+    places: Vec<Option<Place>>,
     timeline: Timeline,
     audio: Audio,
     /// When the last frame came.
     last_at: Option<Instant>,
+}
+
+/// Where a subscriber reads next.
+#[derive(Debug)]
+struct Place {
+    next: u64,
+    /// Wakes it, while it waits for the next frame.
+    waker: Option<Waker>,
 }
 
 /// Audio enters the stream map at the next key frame after it was heard, and is held back till then.
@@ -74,11 +79,7 @@ impl Audio {
 
 impl Default for Stream {
     fn default() -> Self {
-        let end = watch::Sender::new(0);
-        Self(Arc::new(Shared {
-            inner: Mutex::default(),
-            end,
-        }))
+        Self(Arc::new(Shared(Mutex::default())))
     }
 }
 
@@ -89,6 +90,7 @@ impl Stream {
             shared: self.0.clone(),
             has_begun: false,
             has_key: false,
+            woken: Vec::new(),
         }
     }
 
@@ -105,11 +107,13 @@ impl Stream {
             inner.places.push(None);
         }
         if let Some(place) = inner.places.get_mut(slot) {
-            *place = Some(cursor.next());
+            *place = Some(Place {
+                next: cursor.next(),
+                waker: None,
+            });
         }
         drop(inner);
         Subscriber {
-            end: self.0.end.subscribe(),
             shared: self.0.clone(),
             cursor,
             slot,
@@ -129,6 +133,8 @@ pub struct Publisher {
     shared: Arc<Shared>,
     has_begun: bool,
     has_key: bool,
+    /// Whom the frame at hand wakes; kept for its room.
+    woken: Vec<Waker>,
 }
 
 impl Publisher {
@@ -138,7 +144,8 @@ impl Publisher {
         if !self.has_key {
             return;
         }
-        let mut inner = self.shared.lock();
+        let shared = self.shared.clone();
+        let mut inner = shared.lock();
         inner.note_frame(&mut self.has_begun, now);
         if raw.is_key {
             inner.timeline.set_reorder_depth(reorder_depth);
@@ -157,7 +164,8 @@ impl Publisher {
 
     /// Stamps and publishes a packet of audio that came at `now`; never waits.
     pub fn audio(&mut self, codec: AudioCodec, raw: RawFrame, now: Instant) {
-        let mut inner = self.shared.lock();
+        let shared = self.shared.clone();
+        let mut inner = shared.lock();
         inner.note_frame(&mut self.has_begun, now);
         let stamp = inner.timeline.stamp_audio(raw.time);
         inner.audio.heard = Some((codec, stamp.pts));
@@ -167,7 +175,7 @@ impl Publisher {
     }
 
     fn push(
-        &self,
+        &mut self,
         mut inner: MutexGuard<'_, Inner>,
         payload: Payload,
         stamp: Stamp,
@@ -182,9 +190,12 @@ impl Publisher {
         };
         let slowest = inner.slowest();
         inner.log.push(Arc::new(Item::new(frame)), slowest);
-        let end = inner.log.end();
+        let places = inner.places.iter_mut().flatten();
+        self.woken
+            .extend(places.filter_map(|place| place.waker.take()));
+        // Whoever is woken wants the lock.
         drop(inner);
-        self.shared.end.send_replace(end);
+        self.woken.drain(..).for_each(Waker::wake);
     }
 }
 
@@ -209,7 +220,8 @@ impl Inner {
     }
 
     fn slowest(&self) -> Option<u64> {
-        self.places.iter().flatten().min().copied()
+        let places = self.places.iter().flatten();
+        places.map(|place| place.next).min()
     }
 }
 
@@ -220,7 +232,6 @@ const AUDIO_FORGOTTEN: i64 = 5 * MediaTime::TICKS_PER_SECOND;
 #[derive(Debug)]
 pub struct Subscriber {
     shared: Arc<Shared>,
-    end: watch::Receiver<u64>,
     cursor: Cursor,
     slot: usize,
 }
@@ -230,28 +241,35 @@ impl Subscriber {
     ///
     /// Safe to cancel: no frame is lost.
     pub async fn next(&mut self) -> (Arc<Item>, u64) {
-        loop {
-            if let Some(read) = self.try_next() {
-                return read;
-            }
-            // The sender lives in `shared`: the wait cannot fail.
-            if self.end.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+        poll_fn(|cx| self.poll_next(cx)).await
     }
 
     /// Returns the next frame if it is there.
     pub fn try_next(&mut self) -> Option<(Arc<Item>, u64)> {
-        self.end.mark_unchanged();
-        let mut inner = self.shared.lock();
-        let read = inner.log.read(&mut self.cursor);
-        if let Some(place) = inner.places.get_mut(self.slot) {
-            *place = Some(self.cursor.next());
+        match self.poll_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(read) => Some(read),
+            Poll::Pending => None,
         }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(Arc<Item>, u64)> {
+        let mut inner = self.shared.lock();
+        let inner = &mut *inner;
+        let read = inner.log.read(&mut self.cursor);
+        // The slot is this subscriber's own until it is dropped.
+        let Some(Some(place)) = inner.places.get_mut(self.slot) else {
+            return Poll::Pending;
+        };
+        place.next = self.cursor.next();
         match read {
-            Read::Frame(item, dropped) => Some((item, dropped)),
-            Read::Empty => None,
+            Read::Frame(item, dropped) => Poll::Ready((item, dropped)),
+            Read::Empty => {
+                match &mut place.waker {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
+                Poll::Pending
+            }
         }
     }
 }
@@ -267,7 +285,7 @@ impl Drop for Subscriber {
 impl Shared {
     /// The lock is held for a few instructions and never over a wait; a panic inside leaves plain data.
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
