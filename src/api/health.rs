@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::runtime::Handle;
 
 use super::Api;
 use super::problem::Problem;
 use crate::ledger::StateCause;
+use crate::task;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()
@@ -34,8 +34,7 @@ async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
 
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Problem> {
     count_cameras(&api);
-    let tasks = Handle::current().metrics().num_alive_tasks();
-    let tasks = i64::try_from(tasks).unwrap_or(i64::MAX);
+    let tasks = i64::try_from(task::alive()).unwrap_or(i64::MAX);
     api.0.metrics.tasks.set(tasks);
     let text = api
         .0

@@ -30,7 +30,7 @@ use crate::problem::Problem;
 use crate::sink::gb28181::{self, Platforms, PlatformsChange, RtpPorts};
 use crate::source::{self, Sources};
 use crate::store::{self, Store};
-use crate::task::Tasks;
+use crate::task::{Shards, Tasks};
 
 pub use self::inventory::{Draft, Inventory, preview, read_inventory};
 pub use self::keeper::known_refusals;
@@ -57,6 +57,9 @@ pub enum Error {
     /// The metrics.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// There are no threads for media.
+    #[error("threads: {0}")]
+    Threads(io::Error),
     /// Signals cannot be received.
     #[error("signals: {0}")]
     Signals(io::Error),
@@ -91,7 +94,8 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     let (store, draft) = open_store(&config, started)?;
     let metrics = metrics_of(&config, draft.rows_refused)?;
     let (listeners, sip) = Listeners::bind(&config).await?;
-    let groups = Groups::default();
+    let (shards, _threads) = Shards::start().map_err(Error::Threads)?;
+    let groups = Groups::on(&shards);
     let descriptors = Descriptors::of_process();
     let catalog = watch::Sender::new(Arc::new(draft.catalog));
     let sources = Sources::start(source::Beginning {
@@ -171,7 +175,6 @@ fn open_store(config: &Config, started: SystemTime) -> Result<(Store, Draft), Er
 }
 
 /// The tasks, in groups that stop one after another.
-#[derive(Default)]
 struct Groups {
     sinks: Tasks,
     signalling: Tasks,
@@ -180,6 +183,16 @@ struct Groups {
 }
 
 impl Groups {
+    /// Sessions and cameras are on the shards.
+    fn on(shards: &Shards) -> Self {
+        Self {
+            sinks: Tasks::on(shards),
+            sources: Tasks::on(shards),
+            signalling: Tasks::default(),
+            keeping: Tasks::default(),
+        }
+    }
+
     /// Viewers end before the cameras do: platforms hear BYE, cameras TEARDOWN; the store hears all.
     async fn stop(&self, listening: &Tasks) {
         self.sinks.shutdown(SINKS_GRACE).await;

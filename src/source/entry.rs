@@ -14,6 +14,7 @@ use super::recorder::Recorder;
 use super::status::Status;
 use crate::bus::Stream;
 use crate::catalog::{Camera, CameraId, Department, Pull};
+use crate::task::Shard;
 
 /// What is to be pulled, as the catalogue says now.
 #[derive(Debug)]
@@ -86,6 +87,8 @@ pub(super) struct Inner {
     pub(super) not_before: Option<Instant>,
     /// Its last verdict was that it is off line.
     pub(super) was_down: bool,
+    /// Where it is pulled and watched.
+    pub(super) shard: Shard,
 }
 
 impl Entry {
@@ -131,6 +134,11 @@ impl Entry {
     /// Whether media comes from it now.
     pub(super) fn is_live(&self) -> bool {
         self.status.borrow().is_live
+    }
+
+    /// Whether its task runs.
+    pub(super) fn is_pulled(&self) -> bool {
+        *self.is_running()
     }
 
     /// Marks the task as begun; `false` where it runs.

@@ -18,12 +18,13 @@ use super::shared::Shared;
 use crate::clock::wall_clock;
 use crate::ledger::{Cause, State, StateCause};
 use crate::proto::rtp::RawFrame;
+use crate::task::{Ended, unless};
 
 /// Pulls the camera until nobody wants it any more, or the gateway stops.
 pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
     let span = info_span!("camera", id = %entry.id);
     let cancelled = shared.tasks.cancelled();
-    let mut ended = Ended(Some(entry.clone()));
+    let mut end = End(Some(entry.clone()));
     let pull = Pull {
         shared: &shared,
         entry: &entry,
@@ -40,10 +41,10 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
         }
     };
     async {
-        tokio::select! {
-            () = cancelled.cancelled() => pull.release().await,
+        match unless(cancelled.cancelled(), until_unwanted).await {
+            Ended::Rare(()) => pull.release().await,
             // It has said so itself, and another may run already.
-            () = until_unwanted => ended.0 = None,
+            Ended::Usual(()) => end.0 = None,
         }
     }
     .instrument(span)
@@ -51,14 +52,20 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
 }
 
 /// A task that is dropped has ended too.
-struct Ended(Option<Arc<Entry>>);
+struct End(Option<Arc<Entry>>);
 
-impl Drop for Ended {
+impl Drop for End {
     fn drop(&mut self) {
         if let Some(entry) = &self.0 {
             entry.end();
         }
     }
+}
+
+/// Why a session is ended by us.
+enum Interruption {
+    Unwanted,
+    Changed,
 }
 
 /// One camera's pull.
@@ -85,9 +92,15 @@ impl Pull<'_> {
             // Whoever wakes it while a try is under way is heard after it.
             woken.mark_unchanged();
             let _counted = Counted::new(self.shared, &target.department.id);
-            let failure = tokio::select! {
-                failure = self.session(&target) => failure,
-                () = unwanted(self.entry, self.shared) => {
+            let interrupted = async {
+                tokio::select! {
+                    () = unwanted(self.entry, self.shared) => Interruption::Unwanted,
+                    () = changed(&mut targets, &target, self.entry) => Interruption::Changed,
+                }
+            };
+            let failure = match unless(interrupted, self.session(&target)).await {
+                Ended::Usual(failure) => failure,
+                Ended::Rare(Interruption::Unwanted) => {
                     self.release().await;
                     if self.entry.try_end() {
                         debug!("nobody looks: released");
@@ -96,7 +109,7 @@ impl Pull<'_> {
                     self.leave_live();
                     continue;
                 }
-                () = changed(&mut targets, &target, self.entry) => {
+                Ended::Rare(Interruption::Changed) => {
                     info!("what is known of it has changed: asked again");
                     self.start_anew().await;
                     continue;

@@ -21,7 +21,7 @@ use crate::clock::wall_clock;
 use crate::descriptors::Descriptors;
 use crate::ledger::{Cause, State, StateCause};
 use crate::metrics::Metrics;
-use crate::task::Tasks;
+use crate::task::{Shard, Tasks};
 
 /// What holds for all cameras.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -316,10 +316,32 @@ impl Sources {
     /// Starts the camera's task unless it runs.
     fn run(&self, entry: &Arc<Entry>) {
         if entry.begin() {
-            self.0
-                .tasks
-                .spawn("source", pull::run(self.0.clone(), entry.clone()));
+            let shards = self.0.tasks.shards();
+            let shard = {
+                let mut inner = entry.inner();
+                // Viewers are on the shard that was chosen for them.
+                if entry.leases.borrow().viewers == 0 {
+                    inner.shard = shards.choose();
+                }
+                inner.shard
+            };
+            let (shared, on_shard) = (self.0.clone(), shards.enter(shard));
+            let entry = entry.clone();
+            self.0.tasks.spawn_on(shard, "source", async move {
+                let _on_shard = on_shard;
+                pull::run(shared, entry).await;
+            });
         }
+    }
+
+    /// The shard for a viewer of the camera.
+    pub fn shard(&self, camera: &Arc<Camera>) -> Shard {
+        let entry = self.0.entry(camera);
+        let mut inner = entry.inner();
+        if !entry.is_pulled() {
+            inner.shard = self.0.tasks.shards().choose();
+        }
+        inner.shard
     }
 }
 

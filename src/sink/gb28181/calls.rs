@@ -167,8 +167,9 @@ impl Platform {
                 "invited"
             );
         });
-        self.tasks
-            .spawn("session", session.run(cancelled.clone()).instrument(span));
+        let running = session.run(cancelled.clone()).instrument(span);
+        let shard = self.gateway.sources.shard(&camera);
+        self.tasks.spawn_on(shard, "session", running);
         let call = Call {
             session: format!("s{}", hex::encode(rand::random::<[u8; 5]>())),
             camera: camera.id,
