@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use quinn_udp::{UdpSockRef, UdpSocketState};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
@@ -133,35 +135,78 @@ impl Way {
         }
     }
 
-    /// Sends the packets of one pack; waits while a TCP peer does not read.
+    /// Sends what goes at once of the packets of a pack; returns how many bytes that is.
     ///
     /// # Errors
     ///
     /// The way has ended: a TCP connection, or a UDP peer that was unreachable for long.
-    pub(super) async fn send(&mut self, packets: Bytes) -> io::Result<()> {
-        match &mut self.kind {
-            Kind::Tcp { write, .. } => write.write_all(&packets).await,
-            Kind::Udp {
-                media, peer, state, ..
-            } => {
-                // Without offload the library takes one packet a call.
-                let segments = state.max_gso_segments().min(SEGMENTS_MAX);
-                for piece in packets.chunks(segments * SEGMENT) {
-                    self.pacer.wait(piece.len()).await;
-                    let sent = send_datagrams(media, *peer, state, piece).await;
-                    let now = Instant::now();
-                    match sent {
-                        Ok(()) => self.refusals.handle_sent(now),
-                        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                            if self.refusals.handle_refused(now) {
-                                return Err(error);
-                            }
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
-                Ok(())
+    pub(super) fn try_send(&mut self, packets: &[u8], now: Instant) -> io::Result<usize> {
+        let mut sent = 0;
+        while let Some(piece) = self.piece(packets.get(sent..).unwrap_or_default()) {
+            let done = match &self.kind {
+                Kind::Tcp { write, .. } => write.try_write(piece),
+                Kind::Udp { .. } if !self.pacer.is_free(now) => return Ok(sent),
+                Kind::Udp {
+                    media, peer, state, ..
+                } => send_datagrams(media, *peer, state, piece),
+            };
+            match self.settle(done, piece.len(), now) {
+                Ok(done) => sent += done,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(sent),
+                Err(error) => return Err(error),
             }
+        }
+        Ok(sent)
+    }
+
+    /// Sends the rest; waits while a TCP peer does not read, and for the pace of a burst.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Self::try_send`].
+    pub(super) async fn send(&mut self, packets: &[u8]) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < packets.len() {
+            match &self.kind {
+                Kind::Tcp { write, .. } => write.writable().await?,
+                Kind::Udp { media, .. } => {
+                    self.pacer.wait().await;
+                    media.writable().await?;
+                }
+            }
+            sent += self.try_send(packets.get(sent..).unwrap_or_default(), Instant::now())?;
+        }
+        Ok(())
+    }
+
+    /// What goes by one system call.
+    fn piece<'a>(&self, packets: &'a [u8]) -> Option<&'a [u8]> {
+        let most = match &self.kind {
+            Kind::Tcp { .. } => packets.len(),
+            // Without offload the library takes one packet a call.
+            Kind::Udp { state, .. } => state.max_gso_segments().min(SEGMENTS_MAX) * SEGMENT,
+        };
+        packets
+            .get(..packets.len().min(most))
+            .filter(|piece| !piece.is_empty())
+    }
+
+    /// Notes how a system call for a piece of `bytes` ended; a refusal by a UDP peer is none for a while.
+    fn settle(&mut self, done: io::Result<usize>, bytes: usize, now: Instant) -> io::Result<usize> {
+        match done {
+            Ok(done) => {
+                self.pacer.note(done, now);
+                self.refusals.handle_sent(now);
+                Ok(done)
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                let is_udp = matches!(self.kind, Kind::Udp { .. });
+                if !is_udp || self.refusals.handle_refused(now) {
+                    return Err(error);
+                }
+                Ok(bytes)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -173,36 +218,39 @@ impl Way {
         }
     }
 
-    /// Waits until the peer is heard: a receiver report, or the end of a TCP connection.
+    /// Resolves when the peer is heard: a receiver report, or the end of a TCP connection.
     ///
     /// # Errors
     ///
     /// The connection has ended.
-    pub(super) async fn heard(&mut self) -> io::Result<()> {
+    pub(super) fn poll_heard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut buffer = [0; 1500];
+        let mut buffer = ReadBuf::new(&mut buffer);
         match &mut self.kind {
-            Kind::Udp { control, .. } => loop {
-                if control.recv(&mut buffer).await.is_ok() {
-                    return Ok(());
-                }
-                // Refused by a peer that does not listen there: reported once a report of ours.
-                sleep(CONTROL_PAUSE).await;
-            },
-            Kind::Tcp { read, .. } => match read.read(&mut buffer).await? {
-                0 => Err(io::ErrorKind::ConnectionReset.into()),
-                _ => Ok(()),
-            },
+            Kind::Udp { control, .. } => {
+                // A peer that does not listen there refuses each report of ours: no fault of the session.
+                while ready!(control.poll_recv(cx, &mut buffer)).is_err() {}
+                Poll::Ready(Ok(()))
+            }
+            Kind::Tcp { read, .. } => {
+                ready!(Pin::new(read).poll_read(cx, &mut buffer))?;
+                Poll::Ready(if buffer.filled().is_empty() {
+                    Err(io::ErrorKind::ConnectionReset.into())
+                } else {
+                    Ok(())
+                })
+            }
         }
     }
 }
 
 /// One system call sends all packets of a piece (UDP segmentation offload).
-async fn send_datagrams(
+fn send_datagrams(
     socket: &UdpSocket,
     destination: SocketAddr,
     state: &UdpSocketState,
     piece: &[u8],
-) -> io::Result<()> {
+) -> io::Result<usize> {
     let transmit = quinn_udp::Transmit {
         destination,
         ecn: None,
@@ -210,16 +258,10 @@ async fn send_datagrams(
         segment_size: (piece.len() > SEGMENT).then_some(SEGMENT),
         src_ip: None,
     };
-    loop {
-        socket.writable().await?;
-        let sent = socket.try_io(Interest::WRITABLE, || {
-            state.try_send(UdpSockRef::from(socket), &transmit)
-        });
-        match sent {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            other => return other,
-        }
-    }
+    socket.try_io(Interest::WRITABLE, || {
+        state.try_send(UdpSockRef::from(socket), &transmit)
+    })?;
+    Ok(piece.len())
 }
 
 async fn connect(socket: TcpSocket, peer: SocketAddr) -> io::Result<TcpStream> {
@@ -301,14 +343,21 @@ struct Pacer {
 }
 
 impl Pacer {
-    async fn wait(&mut self, bytes: usize) {
-        let now = Instant::now();
-        let free_at = self.free_at.map_or(now, |at| at.max(now));
-        if free_at > now + AHEAD_MAX {
+    fn is_free(&self, now: Instant) -> bool {
+        self.free_at.is_none_or(|at| at <= now + AHEAD_MAX)
+    }
+
+    async fn wait(&self) {
+        if let Some(free_at) = self.free_at.filter(|_| !self.is_free(Instant::now())) {
             sleep_until(free_at).await;
         }
-        self.free_at =
-            Some(free_at + Duration::from_nanos(bytes as u64 * 8_000_000_000 / PACED_RATE));
+    }
+
+    /// Notes what was sent.
+    fn note(&mut self, bytes: usize, now: Instant) {
+        let takes = Duration::from_nanos(bytes as u64 * 8_000_000_000 / PACED_RATE);
+        let free_at = self.free_at.map_or(now, |at| at.max(now));
+        self.free_at = Some(free_at + takes);
     }
 }
 
@@ -323,7 +372,6 @@ const AHEAD_MAX: Duration = Duration::from_millis(5);
 const REFUSED_MAX: Duration = Duration::from_secs(10);
 /// So long without a refusal, and the peer counts as reachable.
 const REFUSED_PAUSE: Duration = Duration::from_secs(3);
-const CONTROL_PAUSE: Duration = Duration::from_secs(1);
 const CONNECTS_MAX: u32 = 3;
 const CONNECT_PAUSE: Duration = Duration::from_secs(1);
 const CONNECT_TIME: Duration = Duration::from_secs(5);

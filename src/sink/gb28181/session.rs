@@ -3,6 +3,8 @@
 //! The platform's task owns the call; this task owns the media. It says [`Event::Ready`] once a key
 //! frame is at hand, sends from the ACK on, and says [`Event::Ended`] when it cannot go on.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::proto::rtp::{Packetizer, SenderReport, Ssrc};
 use crate::proto::sdp::{MediaTransport, Offer};
 use crate::source::{Lease, Sources, Status};
+use crate::task::unless;
 
 /// What a session needs to know.
 #[derive(Debug)]
@@ -71,10 +74,7 @@ type Refusal = (u16, String);
 impl Session {
     /// Runs the session until it ends or is `cancelled` by the end of its call.
     pub(super) async fn run(self, cancelled: CancellationToken) {
-        tokio::select! {
-            () = cancelled.cancelled() => {}
-            () = self.serve() => {}
-        }
+        unless(cancelled.cancelled(), self.serve()).await;
     }
 
     async fn serve(&self) {
@@ -164,13 +164,14 @@ impl Session {
             Ok(way) => way,
             Err(error) => return format!("no media connection: {error}"),
         };
-        let sessions = self.metrics.sink_sessions.with_label_values(&["gb28181"]);
+        let sessions = self.metrics.sink_sessions.with_label_values(&[SINK]);
         sessions.inc();
         let _running = Running(sessions);
         info!(transport = ?self.offer.transport, %peer, "media is running");
         let mut sender = Sender {
             session: self,
-            framing_buffer: BytesMut::new(),
+            sent: self.metrics.sink_bytes.with_label_values(&[SINK]),
+            rest: Vec::new(),
             packetizer: Packetizer::new(self.ssrc, self.offer.payload_type, rand::random()),
             way,
             packets: 0,
@@ -197,7 +198,9 @@ impl Drop for Running {
 
 struct Sender<'a> {
     session: &'a Session,
-    framing_buffer: BytesMut,
+    sent: prometheus::IntCounter,
+    /// What did not go at once of a frame.
+    rest: Vec<u8>,
     packetizer: Packetizer,
     way: Way,
     packets: u32,
@@ -210,59 +213,71 @@ struct Sender<'a> {
 
 impl Sender<'_> {
     async fn run(&mut self, mut viewer: Subscriber) -> String {
-        let settings = &self.session.settings;
-        let mut lost_at = Instant::now() + settings.lost_grace;
+        let mut lost_at = Instant::now() + self.session.settings.lost_grace;
+        // One timer for the whole session, looked at when it fires: frames only move its due time.
+        let check = sleep_until(self.ends_at(lost_at));
+        tokio::pin!(check);
         loop {
-            // Over TCP there is no RTCP.
-            let is_udp = self.session.offer.transport == MediaTransport::Udp;
-            let unheard_at = settings
-                .rtcp_timeout
-                .filter(|_| is_udp)
-                .map(|timeout| self.heard_at + timeout);
             tokio::select! {
+                biased;
                 (item, dropped) = viewer.next() => {
                     if dropped > 0 {
                         debug!(dropped, "the platform reads too slowly");
-                        self.session.metrics.bus_frames_dropped.with_label_values(&["gb28181"]).inc_by(dropped);
+                        self.session.metrics.bus_frames_dropped.with_label_values(&[SINK]).inc_by(dropped);
                     }
                     if let Err(error) = self.send(&item).await {
                         return format!("the platform cannot be reached: {error}");
                     }
                     // A peer that made us wait did not make the camera wait.
-                    lost_at = Instant::now() + settings.lost_grace;
+                    lost_at = Instant::now() + self.session.settings.lost_grace;
                 }
-                heard = self.way.heard() => match heard {
+                heard = poll_fn(|cx| self.way.poll_heard(cx)) => match heard {
                     Ok(()) => self.heard_at = Instant::now(),
                     Err(error) => return format!("the platform closed the connection: {error}"),
                 },
-                () = sleep_until(lost_at) => {
-                    return format!("no frame from the camera for {:?}", settings.lost_grace);
-                }
-                () = sleep_until(unheard_at.unwrap_or(lost_at)), if unheard_at.is_some() => {
-                    return "no receiver report in time".to_owned();
+                () = &mut check => {
+                    let now = Instant::now();
+                    if lost_at <= now {
+                        let grace = self.session.settings.lost_grace;
+                        return format!("no frame from the camera for {grace:?}");
+                    }
+                    if self.ends_at(lost_at) <= now {
+                        return "no receiver report in time".to_owned();
+                    }
+                    check.as_mut().reset(self.ends_at(lost_at));
                 }
             }
         }
     }
 
+    /// When the session ends unless a frame comes, or the platform is heard where it is waited for.
+    fn ends_at(&self, lost_at: Instant) -> Instant {
+        // Over TCP there is no RTCP.
+        let timeout = self.session.settings.rtcp_timeout;
+        let timeout = timeout.filter(|_| self.session.offer.transport == MediaTransport::Udp);
+        timeout.map_or(lost_at, |timeout| lost_at.min(self.heard_at + timeout))
+    }
+
     async fn send(&mut self, item: &Arc<Item>) -> std::io::Result<()> {
-        let pack = item.pack();
+        let (pack, now) = (item.pack(), Instant::now());
         let framing = self.way.framing();
-        let packets = self
-            .packetizer
-            .write(pack, framing, &mut self.framing_buffer);
-        let bytes = self.framing_buffer.split().freeze();
-        let sent = bytes.len() as u64;
-        self.way.send(bytes).await?;
+        let rest = &mut self.rest;
+        let (packets, bytes) = PACKETS.with_borrow_mut(|buffer| {
+            buffer.clear();
+            let packets = self.packetizer.write(pack, framing, buffer);
+            let sent = self.way.try_send(buffer, now)?;
+            rest.clear();
+            rest.extend_from_slice(buffer.get(sent..).unwrap_or_default());
+            Ok::<_, std::io::Error>((packets, buffer.len() as u64))
+        })?;
+        if !self.rest.is_empty() {
+            self.way.send(&self.rest).await?;
+            self.rest = Vec::new();
+        }
         self.packets = self.packets.wrapping_add(packets as u32);
         self.octets = self.octets.wrapping_add(pack.len() as u32);
-        self.session
-            .metrics
-            .sink_bytes
-            .with_label_values(&["gb28181"])
-            .inc_by(sent);
-        self.session.sent.fetch_add(sent, Ordering::Relaxed);
-        let now = Instant::now();
+        self.sent.inc_by(bytes);
+        self.session.sent.fetch_add(bytes, Ordering::Relaxed);
         if now >= self.report_at && self.session.offer.transport == MediaTransport::Udp {
             self.report_at = now + REPORT_INTERVAL;
             self.report(pack.time()).await;
@@ -301,5 +316,13 @@ async fn failed(status: &mut watch::Receiver<Status>, failures: u64) -> String {
     }
 }
 
+thread_local! {
+    /// The packets of the frame at hand: written and sent while they are in the processor's cache, whichever
+    /// session of the thread they are of.
+    static PACKETS: RefCell<BytesMut> = RefCell::default();
+}
+
+/// The label of this sink.
+const SINK: &str = "gb28181";
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 const REPORT_TIME: Duration = Duration::from_millis(100);
