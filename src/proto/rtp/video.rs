@@ -52,6 +52,8 @@ pub(super) struct Collector<C> {
     /// The time of the frame emitted last, to catch cameras whose marker bit lies.
     emitted: Option<MediaTime>,
     marker_lies: bool,
+    /// Bytes of the last frame, and of the last key frame: the next one has about as many.
+    usual: [usize; 2],
 }
 
 impl<C: Codec> Collector<C> {
@@ -72,6 +74,7 @@ impl<C: Codec> Collector<C> {
             damaged: None,
             emitted: None,
             marker_lies: false,
+            usual: [0; 2],
         }
     }
 
@@ -133,6 +136,7 @@ impl<C: Codec> Collector<C> {
         let Some(first) = unit.first() else {
             return Ok(());
         };
+        self.make_room(C::role(*first));
         self.open_unit(&[])?;
         self.data.extend_from_slice(unit);
         self.check_size()?;
@@ -146,6 +150,9 @@ impl<C: Codec> Collector<C> {
             self.data.truncate(open_at);
             self.is_broken = true;
             self.damaged = self.time;
+        }
+        if let Some(first) = header.first() {
+            self.make_room(C::role(*first));
         }
         self.open_at = Some(self.data.len());
         self.data.extend_from_slice(&START_CODE);
@@ -251,12 +258,35 @@ impl<C: Codec> Collector<C> {
             is_key: self.is_key,
             reorder_depth: self.reorder_depth,
             size: self.size,
-            // A copy of the right size: the buffer keeps its room for the next frame, and a frame that is
-            // kept holds no more than its bytes.
-            data: Bytes::copy_from_slice(&self.data),
+            data: self.take_data(),
         };
         self.reset();
         sink(frame);
+    }
+
+    /// The bytes of the frame. It keeps the buffer that they were gathered in unless much of that is room: what
+    /// is kept of a stream holds little more than its bytes.
+    fn take_data(&mut self) -> Bytes {
+        if let Some(usual) = self.usual.get_mut(usize::from(self.is_key)) {
+            *usual = self.data.len();
+        }
+        if self.data.capacity() - self.data.len() > self.data.len() / ROOM_PART + ROOM_BYTES {
+            return Bytes::copy_from_slice(&self.data);
+        }
+        std::mem::take(&mut self.data).freeze()
+    }
+
+    /// Makes room for a frame of the usual size, once its first slice begins.
+    fn make_room(&mut self, role: Role) {
+        let is_key = match role {
+            Role::KeySlice => true,
+            Role::Slice => false,
+            _ => return,
+        };
+        let usual = self.usual.get(usize::from(is_key)).copied();
+        let usual = usual.unwrap_or_default();
+        let room = usual + usual / ROOM_PART / 2;
+        self.data.reserve(room.saturating_sub(self.data.len()));
     }
 
     fn remember_sets(&mut self) {
@@ -289,5 +319,8 @@ fn role_of<C: Codec>(unit: &[u8]) -> Role {
     unit.first().map_or(Role::Other, |first| C::role(*first))
 }
 
+/// A buffer may be larger than its frame by so many bytes and such a part of the frame.
+const ROOM_BYTES: usize = 512;
+const ROOM_PART: usize = 8;
 /// The most parameter sets of one access unit that are remembered.
 const SETS_MAX: usize = 64;
