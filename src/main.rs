@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use huiju::cli::Cli;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
