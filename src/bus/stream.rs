@@ -246,13 +246,13 @@ impl Subscriber {
 
     /// Returns the next frame if it is there.
     pub fn try_next(&mut self) -> Option<(Arc<Item>, u64)> {
-        match self.poll_next(&mut Context::from_waker(Waker::noop())) {
+        match self.poll_next(&Context::from_waker(Waker::noop())) {
             Poll::Ready(read) => Some(read),
             Poll::Pending => None,
         }
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(Arc<Item>, u64)> {
+    fn poll_next(&mut self, cx: &Context<'_>) -> Poll<(Arc<Item>, u64)> {
         let mut inner = self.shared.lock();
         let inner = &mut *inner;
         let read = inner.log.read(&mut self.cursor);
