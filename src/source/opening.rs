@@ -141,6 +141,22 @@ fn note_place(entry: &Entry, recorder: &Arc<Recorder>, address: IpAddr, is_share
     });
 }
 
+/// Counts refusals of the password inside a session: a camera that was given another one meanwhile is not
+/// asked with the old one more often for it.
+pub(super) async fn count_refused(shared: &Shared, entry: &Entry, target: &Target, times: u32) {
+    let Some(address) = entry.inner().address else {
+        return;
+    };
+    let Some((account, mark)) = target.account(address) else {
+        return;
+    };
+    let now = Instant::now().into_std();
+    for _ in 0..times {
+        shared.logins().handle_refused(&account, mark, now);
+    }
+    shared.store_refusals().await;
+}
+
 /// A try with a password; ends with its drop.
 struct Login {
     shared: Arc<Shared>,

@@ -11,7 +11,7 @@ use tracing::{Instrument, debug, error, info, info_span};
 
 use super::entry::{Entry, Target};
 use super::flow::Flow;
-use super::opening::{Opened, open};
+use super::opening::{Opened, count_refused, open};
 use super::present::{Counted, Present};
 use super::rtsp::{Failure, Received};
 use super::shared::Shared;
@@ -164,6 +164,9 @@ impl Pull<'_> {
                     Ok(received) => {
                         self.handle_received(&received, keys, &mut flow, target);
                         running.count(received.bytes);
+                        if received.refused_keepalives > 1 {
+                            count_refused(self.shared, self.entry, target, received.refused_keepalives).await;
+                        }
                         if flow.keys > 0 {
                             present.get_or_insert_with(|| Present::new(self.shared, self.entry));
                         }

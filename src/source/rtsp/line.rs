@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::authorization::Authorization;
-use super::connection::Connection;
+use super::connection::{Connection, Handle};
 use super::failure::{Broken, Failure};
 use crate::ledger::Cause;
 use crate::proto::rtsp::{Message, Request, Response, SessionHeader};
@@ -133,17 +133,14 @@ impl Line {
 
     /// Sends a request and waits for nothing.
     pub(super) fn tell(&mut self, method: &str) -> Result<(), Broken> {
-        let (url, is_whole) = (self.url.clone(), ());
+        let url = self.url.clone();
         let text = self.write(method, &url, "");
         let sent = self.connection()?.send(text.as_bytes());
-        self.lose(sent.map(|()| is_whole))
+        self.lose(sent)
     }
 
     /// Waits for what comes next. Safe to cancel.
-    pub(super) async fn read(
-        &mut self,
-        handle: &mut super::connection::Handle<'_>,
-    ) -> Result<(), Broken> {
+    pub(super) async fn read(&mut self, handle: &mut Handle<'_>) -> Result<(), Broken> {
         let read = self.connection()?.read(handle).await;
         self.lose(read)
     }

@@ -35,6 +35,8 @@ pub(in crate::source) struct Received {
     pub(in crate::source) lost: u64,
     /// Bytes of RTP payload.
     pub(in crate::source) bytes: u64,
+    /// How many keepalives in a row the password was refused with, the last one just now.
+    pub(in crate::source) refused_keepalives: u32,
     /// Why the last packet that was of no use was not.
     pub(in crate::source) error: Option<DepacketizeError>,
 }

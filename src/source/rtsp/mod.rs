@@ -88,6 +88,7 @@ impl RtspSession {
             self.keepalive.handle_answer(answer);
             if answer.status == 401 {
                 self.line.note_challenge(answer);
+                received.refused_keepalives = self.keepalive.refused;
             }
         }
         // Whether the camera answers is its affair: it is well while it sends media.
@@ -104,6 +105,8 @@ struct Keepalive {
     interval: Duration,
     at: Instant,
     method: &'static str,
+    /// How many were refused for the password's sake, one after the other.
+    refused: u32,
 }
 
 impl Keepalive {
@@ -114,12 +117,13 @@ impl Keepalive {
             at: now + interval,
             // Every camera knows it, and says what else it knows.
             method: "OPTIONS",
+            refused: 0,
         }
     }
 
     /// The request that is due.
     fn due(&mut self, now: Instant) -> Option<&'static str> {
-        if now < self.at {
+        if now < self.at || self.refused >= REFUSED_MAX {
             return None;
         }
         self.at = now + self.interval;
@@ -128,8 +132,12 @@ impl Keepalive {
 
     fn handle_answer(&mut self, answer: &Response) {
         match answer.status {
-            // A new nonce: asked again at once.
-            401 => self.at = Instant::now(),
+            // Perhaps for its nonce alone: asked again soon, and then no more.
+            401 => {
+                self.refused += 1;
+                self.at = self.at - self.interval + KEEPALIVE_MIN;
+                return;
+            }
             200..=299 if answer.headers.all("Public").any(knows_get_parameter) => {
                 self.method = "GET_PARAMETER";
             }
@@ -139,6 +147,7 @@ impl Keepalive {
                 self.method = "OPTIONS";
             }
         }
+        self.refused = 0;
     }
 }
 
@@ -148,5 +157,7 @@ fn knows_get_parameter(public: &str) -> bool {
         .any(|method| method.trim().eq_ignore_ascii_case("GET_PARAMETER"))
 }
 
+/// A password that was refused so often is no longer sent: the camera ends the session in its time.
+const REFUSED_MAX: u32 = 2;
 const KEEPALIVE_MIN: Duration = Duration::from_secs(1);
 const KEEPALIVE_MAX: Duration = Duration::from_secs(30);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use huiju_sim::clips::ClipKind;
-use huiju_sim::farm::{CameraSettings, Group, Nvr, NvrHandle};
+use huiju_sim::farm::{CameraSettings, Challenge, Fault, Group, Misdeed, Nvr, NvrHandle, Step};
 use huiju_sim::platform::{Media, Options};
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval, timeout};
@@ -54,6 +54,44 @@ async fn a_wrong_password_is_tried_three_times_by_all_that_share_it_and_never_ag
         .cameras_are(SOON, |cameras| cameras.count("online") == NAMES.len())
         .await;
     assert_eq!(refusals(&recorder), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_changed_under_a_session_is_tried_once_more_when_that_ends() {
+    let video = clip(ClipKind::H264Small).await;
+    let settings = CameraSettings::new(&video)
+        .digest("viewer", RIGHT)
+        .session_timeout(Duration::from_secs(2));
+    let mut world = World::new("changed-password")
+        .camera("东门", settings)
+        .columns("东门", &[("credential", "viewer")])
+        .platform("district")
+        .department("education", json!({"credentials": {"viewer": {"username": "viewer", "password": {"file": "viewer.pw"}}}}))
+        .without_gateway()
+        .await;
+    world.write("viewer.pw", RIGHT);
+    world.start_gateway().await;
+    world.registered().await;
+    let channel = world.channel("district", "东门").await;
+    let platform = world.platform("district");
+    let session = platform.invite(&channel, Media::Udp, Options::default());
+    let session = session.await.unwrap();
+    let camera = world.camera("东门");
+    camera
+        .wait_for(|stats| stats.keepalives >= 2, SOON)
+        .await
+        .unwrap();
+    camera.set_fault(Fault::At(
+        Step::Every,
+        Misdeed::Unauthorized(Challenge::Digest),
+    ));
+    let refused = |count| camera.wait_for(move |stats| stats.wrong_passwords >= count, SOON);
+    refused(2).await.unwrap();
+
+    // The camera ends the session, and the third refusal locks the account.
+    world.is_in("东门", "offline/auth_locked").await;
+    assert_eq!(camera.stats().wrong_passwords, 3);
+    drop(session.finish().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
