@@ -26,6 +26,7 @@ pub struct Metrics {
     pub source_packets_lost: IntCounter,
     pub source_connects: IntCounterVec,
     pub stream_start: Histogram,
+    pub forward: Histogram,
     pub bus_frames_dropped: IntCounterVec,
     pub sink_sessions: IntGaugeVec,
     pub sink_bytes: IntCounterVec,
@@ -191,9 +192,15 @@ impl Metrics {
                 "Connections to cameras by result.",
                 &["department", "result"],
             )?,
+            forward: add.histogram(
+                "huiju_forward_seconds",
+                "From the last byte of a frame to the last of its packets.",
+                &FORWARD_SECONDS,
+            )?,
             stream_start: add.histogram(
                 "huiju_stream_start_seconds",
                 "Time from the start of a connection to its first key frame.",
+                &SECONDS,
             )?,
             bus_frames_dropped: add.counters(
                 "huiju_bus_frames_dropped_total",
@@ -406,9 +413,14 @@ impl Registrar<'_> {
         self.add(GaugeVec::new(Opts::new(name, help), labels)?)
     }
 
-    fn histogram(&self, name: &str, help: &str) -> Result<Histogram, prometheus::Error> {
+    fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        buckets: &[f64],
+    ) -> Result<Histogram, prometheus::Error> {
         self.add(Histogram::with_opts(
-            HistogramOpts::new(name, help).buckets(SECONDS.to_vec()),
+            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
         )?)
     }
 
@@ -425,7 +437,11 @@ impl Registrar<'_> {
     }
 }
 
-/// Buckets of all times: from a stream that runs to a camera that takes its whole budget.
+/// Buckets of the way through the gateway: a frame that waits for half of its interval is late.
+const FORWARD_SECONDS: [f64; 10] = [
+    0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5,
+];
+/// Buckets of all other times: from a stream that runs to a camera that takes its whole budget.
 const SECONDS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0];
 
 #[cfg(test)]

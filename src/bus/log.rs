@@ -241,7 +241,7 @@ mod tests {
     }
 
     fn video(n: i64, is_key: bool, bytes: usize) -> Arc<Item> {
-        Arc::new(Item::new(Frame {
+        let frame = Frame {
             payload: Payload::Video {
                 codec: VideoCodec::H264,
                 is_key,
@@ -251,6 +251,7 @@ mod tests {
             dts: MediaTime(n),
             scr: MediaTime(n),
             data: vec![0; bytes].into(),
-        }))
+        };
+        Arc::new(Item::new(frame, tokio::time::Instant::now()))
     }
 }

@@ -17,14 +17,17 @@ use crate::proto::rtp::RawFrame;
 pub struct Item {
     /// The frame.
     pub frame: Frame,
+    /// When the last of it came from the camera.
+    pub arrived: Instant,
     pack: OnceLock<Pack>,
 }
 
 impl Item {
-    /// Puts a frame on the bus.
-    pub fn new(frame: Frame) -> Self {
+    /// Puts a frame on the bus that came at `arrived`.
+    pub fn new(frame: Frame, arrived: Instant) -> Self {
         Self {
             frame,
+            arrived,
             pack: OnceLock::new(),
         }
     }
@@ -189,7 +192,9 @@ impl Publisher {
             data: raw.data,
         };
         let slowest = inner.slowest();
-        inner.log.push(Arc::new(Item::new(frame)), slowest);
+        // It was noted for this frame.
+        let arrived = inner.last_at.unwrap_or_else(Instant::now);
+        inner.log.push(Arc::new(Item::new(frame, arrived)), slowest);
         let places = inner.places.iter_mut().flatten();
         self.woken
             .extend(places.filter_map(|place| place.waker.take()));

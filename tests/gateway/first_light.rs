@@ -38,6 +38,9 @@ async fn a_camera_is_seen_at_the_platform_by_all_three_transports() {
         );
     }
     assert!(world.platform("district").violations().is_empty());
+    // Of three times thirty frames those that came while somebody watched.
+    let forwarded = world.metric("huiju_forward_seconds_count").await;
+    assert!(forwarded >= 10.0, "{forwarded}");
     let camera = world
         .camera("东门")
         .wait_for(|camera| camera.playing == 0, SOON)

@@ -277,6 +277,11 @@ impl Sender<'_> {
         self.packets = self.packets.wrapping_add(packets as u32);
         self.octets = self.octets.wrapping_add(pack.len() as u32);
         self.sent.inc_by(bytes);
+        // What was there before the session began has waited for it, and not for us.
+        if item.arrived >= self.began.0 {
+            let took = item.arrived.elapsed();
+            self.session.metrics.forward.observe(took.as_secs_f64());
+        }
         self.session.sent.fetch_add(bytes, Ordering::Relaxed);
         if now >= self.report_at && self.session.offer.transport == MediaTransport::Udp {
             self.report_at = now + REPORT_INTERVAL;
