@@ -194,7 +194,7 @@ impl Metrics {
             )?,
             forward: add.histogram(
                 "huiju_forward_seconds",
-                "From the last byte of a frame to the last of its packets.",
+                "From when a frame was read whole to the last of its packets.",
                 &FORWARD_SECONDS,
             )?,
             stream_start: add.histogram(

@@ -164,7 +164,7 @@ impl Pull<'_> {
                     Ok(received) => {
                         self.handle_received(&received, keys, &mut flow, target);
                         running.count(received.bytes);
-                        if received.refused_keepalives > 1 {
+                        if received.refused_keepalives > 0 {
                             count_refused(self.shared, self.entry, target, received.refused_keepalives).await;
                         }
                         if flow.keys > 0 {
@@ -298,7 +298,7 @@ impl Pull<'_> {
             return;
         };
         // One that is not answered is over after the same time.
-        let _ended = timeout(TEARDOWN_TIME, recorder.leaving.none()).await;
+        let _ended = timeout(TEARDOWN_TIME, recorder.leaving.those_of_now()).await;
     }
 }
 

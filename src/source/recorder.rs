@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::gate::Slots;
 use crate::catalog::Record;
@@ -27,30 +27,44 @@ impl fmt::Debug for Recorder {
 
 /// The sessions whose TEARDOWN is under way.
 #[derive(Debug, Default)]
-pub(super) struct Leaving(watch::Sender<usize>);
+pub(super) struct Leaving(Mutex<Vec<CancellationToken>>);
 
 /// One of them; ends with its drop.
 #[derive(Debug)]
-pub(super) struct LeavingOne(Arc<Leaving>);
+pub(super) struct LeavingOne {
+    all: Arc<Leaving>,
+    ended: CancellationToken,
+}
 
 impl Leaving {
     /// Begins to end a session.
     pub(super) fn enter(self: &Arc<Self>) -> LeavingOne {
-        self.0.send_modify(|count| *count += 1);
-        LeavingOne(self.clone())
+        let ended = CancellationToken::new();
+        self.lock().push(ended.clone());
+        LeavingOne {
+            all: self.clone(),
+            ended,
+        }
     }
 
-    /// Waits until no session is about to end.
-    pub(super) async fn none(&self) {
-        let mut count = self.0.subscribe();
-        // The sender is here: the wait cannot fail.
-        let _none = count.wait_for(|count| *count == 0).await;
+    /// Waits until the sessions have ended that are about to now; those that begin to meanwhile are others'
+    /// affair.
+    pub(super) async fn those_of_now(&self) {
+        let ended = self.lock().clone();
+        for one in ended {
+            one.cancelled().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<CancellationToken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for LeavingOne {
     fn drop(&mut self) {
-        self.0.0.send_modify(|count| *count -= 1);
+        self.ended.cancel();
+        self.all.lock().retain(|one| !one.is_cancelled());
     }
 }
 

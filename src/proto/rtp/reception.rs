@@ -28,6 +28,8 @@ pub struct Arrival {
 pub struct Reception {
     clock_rate: u32,
     last: Option<Header>,
+    /// The number after one that came too late: if it comes next, the numbers begin anew.
+    suspect: Option<u16>,
     /// Ticks since the first packet.
     elapsed: i64,
 }
@@ -38,6 +40,7 @@ impl Reception {
         Self {
             clock_rate: clock_rate.max(1),
             last: None,
+            suspect: None,
             elapsed: 0,
         }
     }
@@ -52,7 +55,10 @@ impl Reception {
             Some(last) => match header.sequence.wrapping_sub(last.sequence) {
                 0 => return None,
                 step if step < DROPOUT_MAX => step - 1,
-                step if step > u16::MAX - MISORDER_MAX => return None,
+                step if step > u16::MAX - MISORDER_MAX && self.suspect != Some(header.sequence) => {
+                    self.suspect = Some(header.sequence.wrapping_add(1));
+                    return None;
+                }
                 // Its numbers begin anew.
                 _ => 1,
             },
@@ -63,6 +69,7 @@ impl Reception {
             self.elapsed = self.elapsed.saturating_add(ticks.into());
         }
         self.last = Some(header);
+        self.suspect = None;
         let ticks = self.elapsed.saturating_mul(MediaTime::TICKS_PER_SECOND);
         Some(Arrival {
             lost,
@@ -104,6 +111,15 @@ mod tests {
         assert_eq!(place(&mut reception, 10, 0), Some((0, 0)));
         assert_eq!(place(&mut reception, 40_000, 3600), Some((1, 3600)));
         assert_eq!(place(&mut reception, 40_001, 7200), Some((0, 7200)));
+    }
+
+    #[test]
+    fn numbers_that_begin_anew_a_little_before_are_one_loss_too() {
+        let mut reception = Reception::new(90_000);
+        assert_eq!(place(&mut reception, 60, 0), Some((0, 0)));
+        assert_eq!(place(&mut reception, 3, 3600), None);
+        assert_eq!(place(&mut reception, 4, 7200), Some((1, 7200)));
+        assert_eq!(place(&mut reception, 5, 10_800), Some((0, 10_800)));
     }
 
     #[test]

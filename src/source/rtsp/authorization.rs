@@ -31,8 +31,11 @@ impl Authorization {
         for challenge in challenges {
             builder = builder.challenges(challenge);
         }
-        self.challenge = builder.build().ok();
-        self.is_challenged()
+        let challenge = builder.build().ok();
+        let is_readable = challenge.is_some();
+        // One that cannot be read does not make the one before useless.
+        self.challenge = challenge.or_else(|| self.challenge.take());
+        is_readable
     }
 
     /// The value of `Authorization` for a request; `None` before a challenge.

@@ -22,6 +22,10 @@ pub(super) struct Line {
     authorization: Option<Authorization>,
     /// The number of the last request.
     sequence: u32,
+    /// Whether that bore the password.
+    is_authorized: bool,
+    /// It is one that was told, and its answer has not come.
+    is_told: bool,
     session: Option<SessionHeader>,
     /// What the session as a whole is called.
     url: String,
@@ -45,7 +49,8 @@ impl Aside {
     pub(super) fn note(&mut self, message: Message<'_>) {
         match message {
             Message::Packet { channel, bytes } => {
-                self.bytes += bytes.len();
+                // The least of them costs its place in the list.
+                self.bytes += bytes.len() + PACKET_COST;
                 if self.bytes <= EARLY_BYTES_MAX {
                     self.packets.push((channel, bytes.to_vec()));
                 }
@@ -81,6 +86,8 @@ impl Line {
             connection: Some(connection.map_err(|error| Failure::unconnected(&error))?),
             authorization,
             sequence: 0,
+            is_authorized: false,
+            is_told: false,
             session: None,
             url,
             leaving,
@@ -119,12 +126,15 @@ impl Line {
     ) -> Result<Response, Failure> {
         // A camera may call an old nonce stale once more.
         for attempt in 0..ATTEMPTS {
-            let is_authorized = self.is_authorized();
+            let had_challenge = self.is_challenged();
             let exchange = timeout(STEP_TIME, self.exchange(method, url, headers, aside));
             let answer = exchange.await.map_err(|_| unanswered(method))??;
             match answer.status {
                 200..=299 => return Ok(answer),
-                401 => self.challenge(method, &answer, is_authorized && attempt > 0)?,
+                401 if had_challenge && !self.is_authorized => {
+                    return Err(unanswerable(method));
+                }
+                401 => self.challenge(method, &answer, self.is_authorized && attempt > 0)?,
                 status => return Err(Failure::status(method, status)),
             }
         }
@@ -136,7 +146,19 @@ impl Line {
         let url = self.url.clone();
         let text = self.write(method, &url, "");
         let sent = self.connection()?.send(text.as_bytes());
+        self.is_told = true;
         self.lose(sent)
+    }
+
+    /// Whether an answer is the one to what was told last; it is so once.
+    pub(super) fn was_told(&mut self, answer: &Response) -> bool {
+        let number = answer.headers.sequence().unwrap_or(self.sequence);
+        number == self.sequence && std::mem::take(&mut self.is_told)
+    }
+
+    /// Whether the last request bore the password.
+    pub(super) fn is_authorized(&self) -> bool {
+        self.is_authorized
     }
 
     /// Waits for what comes next. Safe to cancel.
@@ -170,7 +192,7 @@ impl Line {
         }
     }
 
-    fn is_authorized(&self) -> bool {
+    fn is_challenged(&self) -> bool {
         let authorization = self.authorization.as_ref();
         authorization.is_some_and(Authorization::is_challenged)
     }
@@ -215,7 +237,8 @@ impl Line {
         let is_stale = answer
             .headers
             .all("WWW-Authenticate")
-            .any(|challenge| challenge.to_ascii_lowercase().contains("stale=true"));
+            .map(|challenge| challenge.to_ascii_lowercase().replace('"', ""))
+            .any(|challenge| challenge.contains("stale=true"));
         if was_answered && !is_stale {
             return Err(wrong_password(method));
         }
@@ -225,14 +248,12 @@ impl Line {
         if authorization.take(answer.headers.all("WWW-Authenticate")) {
             return Ok(());
         }
-        let detail = format!("401 to {method}, with no challenge that can be answered");
-        Err(Failure::new(Cause::AuthFailed, detail))
+        Err(unanswerable(method))
     }
 
     fn write(&mut self, method: &str, url: &str, headers: &str) -> String {
         self.sequence += 1;
-        // A blank would end the URL.
-        let url = url.replace(' ', "%20");
+        let url = encode(url);
         let mut text = format!(
             "{method} {url} RTSP/1.0\r\nCSeq: {}\r\nUser-Agent: huiju\r\n",
             self.sequence
@@ -241,7 +262,9 @@ impl Line {
             text += &format!("Session: {}\r\n", session.id);
         }
         let authorization = self.authorization.as_mut();
-        if let Some(value) = authorization.and_then(|it| it.value(method, &url)) {
+        let value = authorization.and_then(|it| it.value(method, &url));
+        self.is_authorized = value.is_some();
+        if let Some(value) = value {
             text += &format!("Authorization: {value}\r\n");
         }
         text + headers + "\r\n"
@@ -267,7 +290,7 @@ impl Drop for Line {
         let (Some(mut connection), Some(_)) = (self.connection.take(), &self.session) else {
             return;
         };
-        let guard = self.leaving.enter();
+        let (guard, sequence) = (self.leaving.enter(), self.sequence);
         self.tasks.spawn("teardown", async move {
             let _leaving = guard;
             let goodbye = async {
@@ -276,7 +299,10 @@ impl Drop for Line {
                 while !is_answered {
                     // Media goes on till it has heard us.
                     let mut hear = |message: Message<'_>| {
-                        is_answered |= matches!(message, Message::Response(_));
+                        if let Message::Response(answer) = message {
+                            let number = answer.headers.sequence();
+                            is_answered |= number.is_none_or(|number| number == sequence);
+                        }
                     };
                     connection.read(&mut hear).await?;
                 }
@@ -298,6 +324,24 @@ fn unanswered(step: &str) -> Failure {
     )
 }
 
+fn unanswerable(method: &str) -> Failure {
+    let detail = format!("401 to {method}, with no challenge that can be answered");
+    Failure::new(Cause::AuthFailed, detail)
+}
+
+/// Encodes what may not stand in a URL (RFC 3986 §2.1): a blank would end it, and bytes beyond ASCII fit no
+/// digest.
+fn encode(url: &str) -> String {
+    let mut encoded = String::with_capacity(url.len());
+    for byte in url.bytes() {
+        match byte {
+            0x21..=0x7e => encoded.push(char::from(byte)),
+            _ => encoded += &format!("%{byte:02X}"),
+        }
+    }
+    encoded
+}
+
 fn wrong_password(method: &str) -> Failure {
     Failure {
         is_wrong_password: true,
@@ -310,7 +354,31 @@ const STEP_TIME: Duration = Duration::from_secs(10);
 const TEARDOWN_TIME: Duration = Duration::from_secs(5);
 /// Without a password, with it, and once more where the nonce was stale.
 const ATTEMPTS: usize = 3;
+const PACKET_COST: usize = 64;
 /// What is kept of packets that come before they are expected.
 const EARLY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Messages that are kept of those that come at once.
 const NOTED_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_not_stand_in_a_url_is_encoded() {
+        assert_eq!(encode("rtsp://a/b?c=1&d"), "rtsp://a/b?c=1&d");
+        assert_eq!(encode("rtsp://a/门 1"), "rtsp://a/%E9%97%A8%201");
+    }
+
+    #[test]
+    fn packets_before_their_time_are_kept_within_limits_however_small() {
+        let mut aside = Aside::default();
+        for _ in 0..1_000_000 {
+            aside.note(Message::Packet {
+                channel: 0,
+                bytes: &[],
+            });
+        }
+        assert!(aside.packets.len() <= EARLY_BYTES_MAX / PACKET_COST);
+    }
+}

@@ -35,7 +35,7 @@ pub(in crate::source) struct Received {
     pub(in crate::source) lost: u64,
     /// Bytes of RTP payload.
     pub(in crate::source) bytes: u64,
-    /// How many keepalives in a row the password was refused with, the last one just now.
+    /// So many keepalives in a row were refused for the password's sake, and no more are sent.
     pub(in crate::source) refused_keepalives: u32,
     /// Why the last packet that was of no use was not.
     pub(in crate::source) error: Option<DepacketizeError>,
@@ -73,10 +73,12 @@ impl Media {
             return;
         };
         let is_video = matches!(track.kind, TrackKind::Video(_));
-        received.video += u64::from(is_video);
+        let before = received.video;
         let outcome = track.take(bytes, received, sink);
         if let Err(error) = outcome {
-            received.video_unusable += u64::from(is_video);
+            // What has no header is missed by its number.
+            let is_counted = is_video && received.video > before;
+            received.video_unusable += u64::from(is_counted);
             received.error = Some(error);
         }
     }
@@ -110,7 +112,7 @@ impl Track {
         received.lost += lost;
         received.bytes += payload.len() as u64;
         if matches!(self.kind, TrackKind::Video(_)) {
-            received.video += lost;
+            received.video += 1 + lost;
             received.video_unusable += lost;
         }
         let packet = Packet {

@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -32,6 +33,8 @@ pub(super) struct RtspSession {
     /// What came before anybody asked for it.
     early: Vec<(u8, Vec<u8>)>,
     keepalive: Keepalive,
+    /// What ended the session behind the last packets that came.
+    ended: Option<Failure>,
 }
 
 impl RtspSession {
@@ -57,6 +60,7 @@ impl RtspSession {
             media,
             early: aside.into_packets(),
             keepalive: Keepalive::new(timeout.unwrap_or_default(), Instant::now()),
+            ended: None,
             line,
         })
     }
@@ -68,6 +72,9 @@ impl RtspSession {
 
     /// Waits for what comes next, and hands completed frames to `sink`. Safe to cancel.
     pub(super) async fn receive(&mut self, sink: &mut Sink<'_>) -> Result<Received, Failure> {
+        if let Some(ended) = self.ended.take() {
+            return Err(ended);
+        }
         let mut received = Received::default();
         for (channel, bytes) in std::mem::take(&mut self.early) {
             self.media.take(channel, &bytes, &mut received, sink);
@@ -76,26 +83,51 @@ impl RtspSession {
             return Ok(received);
         }
         let (line, media) = (&mut self.line, &mut self.media);
-        let mut aside = Aside::default();
+        let (mut aside, mut bytes_read) = (Aside::default(), 0);
         let mut handle = |message: Message<'_>| match message {
-            Message::Packet { channel, bytes } => media.take(channel, bytes, &mut received, sink),
+            Message::Packet { channel, bytes } => {
+                bytes_read += bytes.len() + PACKET_HEAD;
+                media.take(channel, bytes, &mut received, sink);
+            }
             other => aside.note(other),
         };
         let broken = |broken| Failure::broken("PLAY", &broken);
-        line.read(&mut handle).await.map_err(broken)?;
-        line.reply(&mut aside).map_err(broken)?;
+        let read = line.read(&mut handle).await;
+        let read = read.and_then(|()| line.reply(&mut aside)).map_err(broken);
+        match read {
+            // What came before the end counts.
+            Err(ended) if received.video > 0 => self.ended = Some(ended),
+            read => read?,
+        }
         for answer in &aside.answers {
-            self.keepalive.handle_answer(answer);
-            if answer.status == 401 {
-                self.line.note_challenge(answer);
-                received.refused_keepalives = self.keepalive.refused;
-            }
+            self.take_answer(answer, &mut received);
         }
         // Whether the camera answers is its affair: it is well while it sends media.
-        if let Some(method) = self.keepalive.due(Instant::now()) {
+        if let Some(method) = self.keepalive.due(Instant::now())
+            && self.ended.is_none()
+        {
             self.line.tell(method).map_err(broken)?;
         }
+        if bytes_read > TURN_BYTES {
+            // The others of the thread have their turn.
+            yield_now().await;
+        }
         Ok(received)
+    }
+
+    /// Takes the answer to a keepalive; others are nobody's.
+    fn take_answer(&mut self, answer: &Response, received: &mut Received) {
+        if !self.line.was_told(answer) {
+            return;
+        }
+        let is_refusal = answer.status == 401 && self.line.is_authorized();
+        self.keepalive.handle_answer(answer, is_refusal);
+        if is_refusal {
+            self.line.note_challenge(answer);
+            if self.keepalive.refused == REFUSED_MAX {
+                received.refused_keepalives = REFUSED_MAX;
+            }
+        }
     }
 }
 
@@ -130,12 +162,13 @@ impl Keepalive {
         Some(self.method)
     }
 
-    fn handle_answer(&mut self, answer: &Response) {
+    fn handle_answer(&mut self, answer: &Response, is_refusal: bool) {
         match answer.status {
-            // Perhaps for its nonce alone: asked again soon, and then no more.
-            401 => {
+            // Perhaps for its nonce or its method alone: asked again soon, and then no more.
+            401 if is_refusal => {
                 self.refused += 1;
                 self.at = self.at - self.interval + KEEPALIVE_MIN;
+                self.method = "OPTIONS";
                 return;
             }
             200..=299 if answer.headers.all("Public").any(knows_get_parameter) => {
@@ -159,5 +192,9 @@ fn knows_get_parameter(public: &str) -> bool {
 
 /// A password that was refused so often is no longer sent: the camera ends the session in its time.
 const REFUSED_MAX: u32 = 2;
+/// A camera that sends more at once waits till others of its thread were looked at.
+const TURN_BYTES: usize = 64 * 1024;
+/// What stands before a packet on the connection.
+const PACKET_HEAD: usize = 4;
 const KEEPALIVE_MIN: Duration = Duration::from_secs(1);
 const KEEPALIVE_MAX: Duration = Duration::from_secs(30);

@@ -104,7 +104,7 @@ fn stalling(clips: &Clips) -> Vec<Row> {
                 "stops its media and does not answer TEARDOWN",
                 "停流且不应答 TEARDOWN",
             ),
-            // The library asks for the end of a session till that has timed out.
+            // What is said at the end of its session is waited for, but not long.
             stall(60, None)
                 .fault(Fault::At(Step::Teardown, Misdeed::Silence))
                 .session_timeout(Duration::from_secs(4)),
