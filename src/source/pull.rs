@@ -141,6 +141,10 @@ impl Pull<'_> {
         // Whoever asked before this try is served by it.
         let _asked = self.entry.wanted.notified().now_or_never();
         let started = Instant::now();
+        self.entry.status.send_if_modified(|status| {
+            status.tries += 1;
+            false
+        });
         let Opened {
             mut session,
             running,

@@ -126,11 +126,15 @@ impl Sources {
         {
             return Ok(status); // it would not be tried
         }
-        let verdicts = before.map_or(0, |status| status.verdicts);
+        // What a try finds that had begun before is not what is now.
+        let tries = before.map_or(0, |status| status.tries);
         let lease = self.lease_for(camera, |leases| &mut leases.probes)?;
         let mut status = lease.status();
-        let is_live = |status: &Status| status.is_live && status.state.state() != State::Connecting;
-        let is_done = |status: &Status| status.verdicts > verdicts || is_live(status);
+        // The first key frame is noted a moment before the state that it brings.
+        let is_live = |status: &Status| {
+            status.is_live && matches!(status.state.state(), State::Online | State::Degraded)
+        };
+        let is_done = |status: &Status| status.judged > tries || is_live(status);
         // Whoever waits in the gate for so long is told what is known so far.
         let known = timeout(PROBE_TIME, status.wait_for(is_done)).await;
         drop(known);

@@ -18,6 +18,10 @@ pub struct Status {
     pub is_live: bool,
     /// The last verdict since the start: whether a try ended well.
     pub verified: Option<bool>,
+    /// How many tries have begun since the start.
+    pub tries: u64,
+    /// The number of the last try that had a verdict.
+    pub judged: u64,
     /// How many tries have had a verdict since the start.
     pub verdicts: u64,
     /// How many of them failed: tells a waiting viewer that one did.
@@ -68,6 +72,12 @@ pub struct Change {
 }
 
 impl Status {
+    /// Notes that the try under way has its verdict.
+    pub(super) fn note_verdict(&mut self) {
+        self.verdicts += 1;
+        self.judged = self.tries;
+    }
+
     /// A camera that was not tried.
     pub fn new(state: StateCause, since: SystemTime) -> Self {
         Self {
@@ -75,6 +85,8 @@ impl Status {
             since,
             is_live: false,
             verified: None,
+            tries: 0,
+            judged: 0,
             verdicts: 0,
             failures: 0,
             last_failure: None,

@@ -17,7 +17,7 @@ impl Pull<'_> {
     /// A session has one verdict of its own, whether that is new or not.
     pub(super) fn give_verdict(&self, flow: &mut Flow) {
         if !std::mem::replace(&mut flow.has_verdict, true) {
-            self.entry.status.send_modify(|status| status.verdicts += 1);
+            self.entry.status.send_modify(Status::note_verdict);
         }
     }
 
@@ -30,7 +30,7 @@ impl Pull<'_> {
         if self.is_probe() && failure.is_ours() {
             // Our own limits say nothing about a camera that nobody looks at.
             self.restore();
-            self.entry.status.send_modify(|status| status.verdicts += 1);
+            self.entry.status.send_modify(Status::note_verdict);
         } else if failure.had_media {
             // Off line only when the next try fails too.
             self.note_failure(cause, detail);
@@ -113,7 +113,7 @@ impl Pull<'_> {
             if state.state() == State::Offline {
                 status.verified = Some(false);
             }
-            status.verdicts += 1;
+            status.note_verdict();
             status.failures += 1;
         });
     }

@@ -45,7 +45,8 @@ async fn a_camera_that_flaps_is_told_off_once_and_on_once_and_the_others_lose_no
     // Within the 30 s it comes, goes, and comes to stay.
     for _ in 0..2 {
         camera.revive().await.unwrap();
-        assert_eq!(world.order("probe", "东门").await, "online");
+        let probed = world.order("probe", "东门").await;
+        assert_eq!(probed, "online", "{}", world.log());
         camera.kill().await;
         world.is_in("东门", "offline/refused").await;
     }
