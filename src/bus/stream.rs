@@ -147,8 +147,7 @@ impl Publisher {
         if !self.has_key {
             return;
         }
-        let shared = self.shared.clone();
-        let mut inner = shared.lock();
+        let mut inner = self.shared.lock();
         inner.note_frame(&mut self.has_begun, now);
         if raw.is_key {
             inner.timeline.set_reorder_depth(reorder_depth);
@@ -162,44 +161,26 @@ impl Publisher {
             is_key: raw.is_key,
             audio: inner.audio.in_map,
         };
-        self.push(inner, payload, stamp, raw);
+        inner.push(payload, stamp, raw, now, &mut self.woken);
+        drop(inner);
+        self.wake();
     }
 
     /// Stamps and publishes a packet of audio that came at `now`; never waits.
     pub fn audio(&mut self, codec: AudioCodec, raw: RawFrame, now: Instant) {
-        let shared = self.shared.clone();
-        let mut inner = shared.lock();
+        let mut inner = self.shared.lock();
         inner.note_frame(&mut self.has_begun, now);
         let stamp = inner.timeline.stamp_audio(raw.time);
         inner.audio.heard = Some((codec, stamp.pts));
         if self.has_key && inner.audio.in_map == Some(codec) {
-            self.push(inner, Payload::Audio(codec), stamp, raw);
+            inner.push(Payload::Audio(codec), stamp, raw, now, &mut self.woken);
         }
+        drop(inner);
+        self.wake();
     }
 
-    fn push(
-        &mut self,
-        mut inner: MutexGuard<'_, Inner>,
-        payload: Payload,
-        stamp: Stamp,
-        raw: RawFrame,
-    ) {
-        let frame = Frame {
-            payload,
-            pts: stamp.pts,
-            dts: stamp.dts,
-            scr: stamp.scr,
-            data: raw.data,
-        };
-        let slowest = inner.slowest();
-        // It was noted for this frame.
-        let arrived = inner.last_at.unwrap_or_else(Instant::now);
-        inner.log.push(Arc::new(Item::new(frame, arrived)), slowest);
-        let places = inner.places.iter_mut().flatten();
-        self.woken
-            .extend(places.filter_map(|place| place.waker.take()));
-        // Whoever is woken wants the lock.
-        drop(inner);
+    /// Wakes whom the frame at hand wakes: they want the lock, so that it must be free by then.
+    fn wake(&mut self) {
         self.woken.drain(..).for_each(Waker::wake);
     }
 }
@@ -222,6 +203,28 @@ impl Inner {
             self.timeline.begin_session(pause);
         }
         self.last_at = Some(now);
+    }
+
+    /// Appends a frame that came at `now`; `woken` gets the wakers of those who wait for it.
+    fn push(
+        &mut self,
+        payload: Payload,
+        stamp: Stamp,
+        raw: RawFrame,
+        now: Instant,
+        woken: &mut Vec<Waker>,
+    ) {
+        let frame = Frame {
+            payload,
+            pts: stamp.pts,
+            dts: stamp.dts,
+            scr: stamp.scr,
+            data: raw.data,
+        };
+        let slowest = self.slowest();
+        self.log.push(Arc::new(Item::new(frame, now)), slowest);
+        let places = self.places.iter_mut().flatten();
+        woken.extend(places.filter_map(|place| place.waker.take()));
     }
 
     fn slowest(&self) -> Option<u64> {
