@@ -371,7 +371,8 @@ fn forget_others<T: MetricVecBuilder>(family: &MetricVec<T>, label: &str, kept: 
     }
 }
 
-struct Registrar<'a>(&'a Registry);
+/// Makes families and registers them.
+pub(crate) struct Registrar<'a>(pub(crate) &'a Registry);
 
 impl Registrar<'_> {
     fn add<T: Collector + Clone + 'static>(&self, family: T) -> Result<T, prometheus::Error> {
@@ -383,7 +384,7 @@ impl Registrar<'_> {
         self.add(IntCounter::new(name, help)?)
     }
 
-    fn counters(
+    pub(crate) fn counters(
         &self,
         name: &str,
         help: &str,
@@ -400,7 +401,7 @@ impl Registrar<'_> {
         self.add(Gauge::new(name, help)?)
     }
 
-    fn gauges(
+    pub(crate) fn gauges(
         &self,
         name: &str,
         help: &str,
@@ -409,7 +410,12 @@ impl Registrar<'_> {
         self.add(IntGaugeVec::new(Opts::new(name, help), labels)?)
     }
 
-    fn info(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, prometheus::Error> {
+    pub(crate) fn info(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<GaugeVec, prometheus::Error> {
         self.add(GaugeVec::new(Opts::new(name, help), labels)?)
     }
 

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Registry};
 use serde::Deserialize;
 
 use super::Api;
@@ -14,7 +14,7 @@ use super::health::exposition;
 use super::problem::Problem;
 use crate::catalog::{Camera, Catalog, pad_civil_code};
 use crate::ledger::State as CameraState;
-use crate::metrics;
+use crate::metrics::{self, Registrar};
 use crate::source::Sources;
 
 #[derive(Debug, Deserialize)]
@@ -82,51 +82,41 @@ struct Families {
 
 impl Families {
     fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let gauges = |name: &str, help: &str, labels: &[&str]| {
-            let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
-        let counters = |name: &str, help: &str| {
-            let family = IntCounterVec::new(Opts::new(name, help), &["camera"])?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
-        let times = |name: &str, help: &str| {
-            let family = GaugeVec::new(Opts::new(name, help), &["camera"])?;
-            registry.register(Box::new(family.clone()))?;
-            Ok::<_, prometheus::Error>(family)
-        };
+        let add = Registrar(registry);
         Ok(Self {
-            info: gauges(
+            info: add.gauges(
                 "huiju_camera_info",
                 "1, labelled with where the camera belongs.",
                 &["camera", "department", "town"],
             )?,
-            state: gauges(
+            state: add.gauges(
                 "huiju_camera_state",
                 "1, labelled with the state and cause of now.",
                 &["camera", "state", "cause"],
             )?,
-            state_since: times(
+            state_since: add.info(
                 "huiju_camera_state_since_timestamp_seconds",
                 "When it entered its state, in Unix seconds.",
+                &["camera"],
             )?,
-            online: gauges("huiju_camera_online", "1 while it is online.", &["camera"])?,
-            viewers: gauges("huiju_camera_viewers", "Who watches it now.", &["camera"])?,
-            verdicts: counters(
+            online: add.gauges("huiju_camera_online", "1 while it is online.", &["camera"])?,
+            viewers: add.gauges("huiju_camera_viewers", "Who watches it now.", &["camera"])?,
+            verdicts: add.counters(
                 "huiju_camera_verdicts_total",
                 "Tries that had a verdict since the start.",
+                &["camera"],
             )?,
-            failures: counters(
+            failures: add.counters(
                 "huiju_camera_failures_total",
                 "Tries that failed since the start.",
+                &["camera"],
             )?,
-            last_key_frame: times(
+            last_key_frame: add.info(
                 "huiju_camera_last_key_frame_timestamp_seconds",
                 "When its last key frame came, in Unix seconds.",
+                &["camera"],
             )?,
-            media_info: gauges(
+            media_info: add.gauges(
                 "huiju_camera_media_info",
                 "1, labelled with what its media is like.",
                 &["camera", "video", "audio", "width", "height"],
