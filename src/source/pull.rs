@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, debug, error, info, info_span};
 
 use super::entry::{Entry, Target};
@@ -301,8 +301,8 @@ impl Pull<'_> {
         let Some(recorder) = self.entry.inner().recorder.clone() else {
             return;
         };
-        // One that is not answered is over after the same time.
-        let _ended = timeout(TEARDOWN_TIME, recorder.leaving.those_of_now()).await;
+        // Each is over in its time, answered or not.
+        recorder.leaving.those_of_now().await;
     }
 }
 
@@ -361,7 +361,6 @@ async fn changed(
     }
 }
 
-const TEARDOWN_TIME: Duration = Duration::from_secs(5);
 /// A camera that failed is not tried again sooner, however many want it.
 const TRY_PAUSE: Duration = Duration::from_secs(1);
 const PANIC_PAUSE: Duration = Duration::from_secs(5);
