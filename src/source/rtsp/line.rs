@@ -1,9 +1,11 @@
 //! Requests to a camera and their answers over one connection, with its password and its session.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -40,7 +42,7 @@ pub(super) struct Aside {
     packets: Vec<(u8, Vec<u8>)>,
     bytes: usize,
     /// Answers, the last one last.
-    pub(super) answers: Vec<Response>,
+    pub(super) answers: VecDeque<Response>,
     requests: Vec<Request>,
 }
 
@@ -56,7 +58,7 @@ impl Aside {
                 }
             }
             Message::Response(answer) if self.answers.len() < NOTED_MAX => {
-                self.answers.push(answer);
+                self.answers.push_back(answer);
             }
             Message::Request(request) if self.requests.len() < NOTED_MAX => {
                 self.requests.push(request);
@@ -209,7 +211,7 @@ impl Line {
         let sent = self.connection().map_err(broken)?.send(text.as_bytes());
         self.lose(sent).map_err(broken)?;
         loop {
-            while let Some(answer) = (!aside.answers.is_empty()).then(|| aside.answers.remove(0)) {
+            while let Some(answer) = aside.answers.pop_front() {
                 // One without a number answers the one request there is.
                 match answer.headers.sequence().unwrap_or(self.sequence) {
                     number if number == self.sequence => return Ok(answer),
@@ -253,7 +255,7 @@ impl Line {
 
     fn write(&mut self, method: &str, url: &str, headers: &str) -> String {
         self.sequence += 1;
-        let url = encode(url);
+        let url = utf8_percent_encode(url, &NO_URL).to_string();
         let mut text = format!(
             "{method} {url} RTSP/1.0\r\nCSeq: {}\r\nUser-Agent: huiju\r\n",
             self.sequence
@@ -285,11 +287,11 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let url = std::mem::take(&mut self.url);
-        let text = self.write("TEARDOWN", &url, "");
         let (Some(mut connection), Some(_)) = (self.connection.take(), &self.session) else {
             return;
         };
+        let url = std::mem::take(&mut self.url);
+        let text = self.write("TEARDOWN", &url, "");
         let (guard, sequence) = (self.leaving.enter(), self.sequence);
         self.tasks.spawn("teardown", async move {
             let _leaving = guard;
@@ -329,19 +331,6 @@ fn unanswerable(method: &str) -> Failure {
     Failure::new(Cause::AuthFailed, detail)
 }
 
-/// Encodes what may not stand in a URL (RFC 3986 §2.1): a blank would end it, and bytes beyond ASCII fit no
-/// digest.
-fn encode(url: &str) -> String {
-    let mut encoded = String::with_capacity(url.len());
-    for byte in url.bytes() {
-        match byte {
-            0x21..=0x7e => encoded.push(char::from(byte)),
-            _ => encoded += &format!("%{byte:02X}"),
-        }
-    }
-    encoded
-}
-
 fn wrong_password(method: &str) -> Failure {
     Failure {
         is_wrong_password: true,
@@ -349,6 +338,9 @@ fn wrong_password(method: &str) -> Failure {
     }
 }
 
+/// What may not stand in a URL, beside all beyond ASCII (RFC 3986 §2.1): a blank would end it, and no digest
+/// takes the others.
+const NO_URL: AsciiSet = CONTROLS.add(b' ');
 /// Each step of a handshake has so long.
 const STEP_TIME: Duration = Duration::from_secs(10);
 const TEARDOWN_TIME: Duration = Duration::from_secs(5);
@@ -366,6 +358,7 @@ mod tests {
 
     #[test]
     fn what_may_not_stand_in_a_url_is_encoded() {
+        let encode = |url| utf8_percent_encode(url, &NO_URL).to_string();
         assert_eq!(encode("rtsp://a/b?c=1&d"), "rtsp://a/b?c=1&d");
         assert_eq!(encode("rtsp://a/门 1"), "rtsp://a/%E9%97%A8%201");
     }
