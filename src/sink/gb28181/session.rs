@@ -266,7 +266,6 @@ impl Sender<'_> {
             buffer.clear();
             let packets = self.packetizer.write(pack, framing, buffer);
             let sent = self.way.try_send(buffer, now)?;
-            rest.clear();
             rest.extend_from_slice(buffer.get(sent..).unwrap_or_default());
             Ok::<_, std::io::Error>((packets, buffer.len() as u64))
         })?;
