@@ -2,6 +2,7 @@
 //!
 //! It shares no code with the gateway, so that an error of one is not an error of both.
 
+mod arguments;
 pub mod chart;
 pub mod clips;
 pub mod farm;

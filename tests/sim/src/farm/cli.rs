@@ -13,6 +13,7 @@ use super::inventory::{self, Entry};
 use super::load::{Load, load};
 use super::odd::odd;
 use super::quickstart::quickstart;
+use crate::arguments;
 use crate::clips::ClipKind;
 
 const HELP: &str = "usage: huiju-sim farm --out DIR [--set quickstart|load|odd]
@@ -37,10 +38,7 @@ const FLIP_EVERY: u64 = 10;
 /// # Errors
 /// On a wrong argument, when a clip cannot be made, or a camera cannot be started.
 pub async fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
-    if arguments
-        .iter()
-        .any(|argument| matches!(argument.as_str(), "--help" | "-h"))
-    {
+    if arguments::ask_for_help(arguments) {
         println!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
@@ -122,14 +120,7 @@ impl Options {
             },
             flip_bit: None,
         };
-        let mut arguments = arguments.iter();
-        while let Some(option) = arguments.next() {
-            let value =
-                || -> anyhow::Result<&String> { arguments.next().context("its value is missing") };
-            options
-                .take(option, value)
-                .with_context(|| format!("option {option}"))?;
-        }
+        arguments::read(arguments, |option, value| options.take(option, value))?;
         Ok(options)
     }
 

@@ -12,6 +12,7 @@ use nix::sys::signalfd::SignalFd;
 use super::outlet::{Outlet, Over};
 use super::relay::Relay;
 use super::source::Source;
+use crate::arguments;
 
 const HELP: &str =
     "usage: huiju-sim floor --to ADDRESS:PORT [--over udp|tcp] [--copies N] [--gather BYTES] URL...
@@ -29,10 +30,7 @@ each camera's to a port of its own: PORT, PORT + 2, PORT + 4 and so on. Prints
 /// # Errors
 /// On a wrong argument, when a camera does not play or hangs up, or nobody listens where bytes are sent.
 pub fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
-    if arguments
-        .iter()
-        .any(|argument| matches!(argument.as_str(), "--help" | "-h"))
-    {
+    if arguments::ask_for_help(arguments) {
         println!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
@@ -73,14 +71,7 @@ impl Options {
             gather: 1,
             urls: Vec::new(),
         };
-        let mut arguments = arguments.iter();
-        while let Some(option) = arguments.next() {
-            let value =
-                || -> anyhow::Result<&String> { arguments.next().context("its value is missing") };
-            options
-                .take(option, value)
-                .with_context(|| format!("option {option}"))?;
-        }
+        arguments::read(arguments, |option, value| options.take(option, value))?;
         ensure!(!options.urls.is_empty(), "no camera is named\n{HELP}");
         Ok(options)
     }
