@@ -9,7 +9,7 @@ use super::departments::ids;
 use super::reader::Section;
 use super::values::{
     address_or_auto, boolean, code, duration, host_and_port, id, network, number, one_of, only,
-    rate, secret, text,
+    rate, secret, size, text,
 };
 use crate::catalog::{GbCode, Secret, Share, TreeKind, kind};
 use crate::media::VideoCodec;
@@ -220,6 +220,10 @@ fn media(section: &Section<'_>) -> Media {
         "none" => Ok(None),
         other => duration(10 * second..=3600 * second)(other).map(Some),
     };
+    let burst = |text: &str| match text {
+        "none" => Ok(None),
+        other => size(2..=60)(other).map(Some),
+    };
     let media = Media {
         address: section.value("address", address_or_auto).flatten(),
         networks: networks.unwrap_or_default(),
@@ -242,6 +246,7 @@ fn media(section: &Section<'_>) -> Media {
         first_frame_within: section
             .value("first_frame_within", duration(second..=60 * second))
             .unwrap_or(10 * second),
+        burst: section.value("burst", burst).unwrap_or(Some(BURST)),
         media_after_loss: section
             .value("media_after_loss", duration(Duration::ZERO..=3600 * second))
             .unwrap_or(60 * second),
@@ -281,4 +286,6 @@ fn limits(section: &Section<'_>) -> Limits {
     limits
 }
 
+/// A switch with small buffers has a few hundred KiB for all its ports.
+const BURST: usize = 32 * 1024;
 const PLATFORMS_MAX: usize = 16;

@@ -86,6 +86,21 @@ pub(super) fn rate(text: &str) -> Result<u64, String> {
         .ok_or_else(wrong)
 }
 
+/// `32KiB`, in bytes; the range is in KiB.
+pub(super) fn size(
+    range: std::ops::RangeInclusive<usize>,
+) -> impl Fn(&str) -> Result<usize, String> {
+    move |text| {
+        let count = text.strip_suffix("KiB").map(str::trim_end);
+        let count = count.and_then(|count| count.parse().ok());
+        let within = count.filter(|count| range.contains(count));
+        within.map(|count: usize| count * 1024).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            format!("`{text}` must be {least}KiB to {most}KiB")
+        })
+    }
+}
+
 /// `10.0.0.0/16`, or a single address.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let network = text
@@ -285,6 +300,15 @@ mod tests {
         assert!(any("10").is_err() && any("s").is_err() && any("2d").is_err());
         assert_eq!(rate("4Mbps"), Ok(4_000_000));
         assert!(rate("4").is_err() && rate("0bps").is_err() && rate("99999999999999Gbps").is_err());
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_unit_and_within_their_range() {
+        assert_eq!(size(2..=60)("32KiB"), Ok(32_768));
+        for wrong in ["1KiB", "61KiB", "32", "32KB", "-2KiB", "KiB", ""] {
+            let expected = format!("`{wrong}` must be 2KiB to 60KiB");
+            assert_eq!(size(2..=60)(wrong), Err(expected));
+        }
     }
 
     #[test]

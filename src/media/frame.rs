@@ -1,5 +1,7 @@
 //! A frame: one access unit of video, or one packet of audio.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 /// A point on a stream's own clock, in 90 kHz ticks: the unit of PTS, DTS and SCR. Does not wrap.
@@ -13,6 +15,13 @@ impl MediaTime {
     /// The time as the low 32 bits that an RTP header carries.
     pub fn to_rtp(self) -> u32 {
         (self.0 & 0xffff_ffff) as u32
+    }
+
+    /// How long it is from `earlier` to it; nothing when that is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        let ticks = u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0);
+        // A tick has 11,111 ns and a ninth.
+        Duration::from_nanos(ticks.saturating_mul(100_000) / 9)
     }
 }
 

@@ -1,8 +1,8 @@
 //! MPEG program stream (ISO/IEC 13818-1 §2.5) within the limits of GB/T 28181-2016 annex C.
 //!
-//! Pure: [`Pack::of`] turns a frame into one pack. The pack does not copy the frame: it is a list of
-//! pieces, small headers of its own and slices of the frame's bytes, and is made once a camera,
-//! whatever the number of viewers. It does not demultiplex.
+//! Pure: [`Pack::of`] turns a frame into one pack. The pack does not copy the frame: it has small headers
+//! of its own between slices of the frame's bytes, and is made once a camera, whatever the number of
+//! viewers. It does not demultiplex.
 //!
 //! ```text
 //! key frame:   pack header | system header | stream map | PES …

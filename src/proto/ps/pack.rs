@@ -1,23 +1,28 @@
 //! Turns a frame into a pack.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 
 use super::crc::crc32;
 use crate::media::{AudioCodec, Frame, MediaTime, Payload, VideoCodec};
 
-/// One pack of a program stream: a list of pieces that follow one another.
+/// One pack of a program stream: its headers, and the frame's bytes between them.
 #[derive(Clone, Debug)]
 pub struct Pack {
-    pieces: Vec<Bytes>,
-    len: usize,
+    /// All that stands before the frame's first byte, then the header of each further PES.
+    headers: Vec<u8>,
+    /// How many bytes stand before the frame's first.
+    first: usize,
+    data: Bytes,
     time: u32,
 }
 
 impl Pack {
     /// Makes the pack of `frame`.
     pub fn of(frame: &Frame) -> Self {
-        let mut head = BytesMut::with_capacity(HEAD_BYTES);
-        put_pack_header(frame.scr, &mut head);
+        let mut parts = frame.data.chunks(PES_BYTES_MAX).map(<[u8]>::len);
+        let further = frame.data.len().saturating_sub(1) / PES_BYTES_MAX;
+        let mut headers = Vec::with_capacity(FIRST_BYTES_MAX + further * PES_HEADER_LEN);
+        put_pack_header(frame.scr, &mut headers);
         let stream_id = match frame.payload {
             Payload::Video {
                 codec,
@@ -25,36 +30,39 @@ impl Pack {
                 audio,
             } => {
                 if is_key {
-                    put_system_header(audio.is_some(), &mut head);
-                    put_stream_map(codec, audio, &mut head);
+                    put_system_header(audio.is_some(), &mut headers);
+                    put_stream_map(codec, audio, &mut headers);
                 }
                 VIDEO_STREAM
             }
             Payload::Audio(_) => AUDIO_STREAM,
         };
-        let mut pieces = Vec::with_capacity(2 * frame.data.len().div_ceil(PES_BYTES_MAX));
-        let mut rest = frame.data.clone();
-        let mut stamp = Some((frame.pts, frame.dts));
-        loop {
-            let part = rest.split_to(rest.len().min(PES_BYTES_MAX));
-            put_pes_header(stream_id, stamp.take(), part.len(), &mut head);
-            pieces.push(head.split().freeze());
-            pieces.push(part);
-            if rest.is_empty() {
-                break;
-            }
+        let stamp = Some((frame.pts, frame.dts));
+        put_pes_header(
+            stream_id,
+            stamp,
+            parts.next().unwrap_or_default(),
+            &mut headers,
+        );
+        let first = headers.len();
+        for bytes in parts {
+            put_pes_header(stream_id, None, bytes, &mut headers);
         }
-        let len = pieces.iter().map(Bytes::len).sum();
         Self {
-            pieces,
-            len,
+            headers,
+            first,
+            data: frame.data.clone(),
             time: frame.dts.to_rtp(),
         }
     }
 
-    /// The pieces, in order.
-    pub fn pieces(&self) -> &[Bytes] {
-        &self.pieces
+    /// The pieces that follow one another: headers and parts of the frame.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let (first, further) = self.headers.split_at(self.first);
+        let headers = std::iter::once(first).chain(further.chunks(PES_HEADER_LEN));
+        // A frame without bytes has a header too.
+        let parts = self.data.chunks(PES_BYTES_MAX).chain([&[][..]]);
+        headers.zip(parts).flat_map(<[&[u8]; 2]>::from)
     }
 
     /// How many bytes the pieces have together.
@@ -63,7 +71,7 @@ impl Pack {
         reason = "a pack has a header and is never empty"
     )]
     pub fn len(&self) -> usize {
-        self.len
+        self.headers.len() + self.data.len()
     }
 
     /// The RTP time of every packet of the pack: its DTS.
@@ -73,7 +81,7 @@ impl Pack {
 }
 
 /// §2.5.3.3: start code, SCR in 6 bytes, rate in 3, stuffing length.
-fn put_pack_header(scr: MediaTime, out: &mut BytesMut) {
+fn put_pack_header(scr: MediaTime, out: &mut Vec<u8>) {
     let scr = (scr.0 & TIME_MASK) as u64;
     out.put_u32(PACK_START);
     out.put_u8((0x44 | scr >> 27 & 0x38 | scr >> 28 & 0x03) as u8);
@@ -89,7 +97,7 @@ fn put_pack_header(scr: MediaTime, out: &mut BytesMut) {
 }
 
 /// §2.5.3.5: bounds, then stream id and buffer size of each stream.
-fn put_system_header(has_audio: bool, out: &mut BytesMut) {
+fn put_system_header(has_audio: bool, out: &mut Vec<u8>) {
     out.put_u32(SYSTEM_START);
     out.put_u16(if has_audio { 12 } else { 9 });
     out.put_u8(0x80 | (MUX_RATE >> 15) as u8);
@@ -107,7 +115,7 @@ fn put_system_header(has_audio: bool, out: &mut BytesMut) {
 }
 
 /// §2.5.4.1: which stream is coded how, with a CRC-32.
-fn put_stream_map(video: VideoCodec, audio: Option<AudioCodec>, out: &mut BytesMut) {
+fn put_stream_map(video: VideoCodec, audio: Option<AudioCodec>, out: &mut Vec<u8>) {
     let start = out.len();
     let streams = 1 + u16::from(audio.is_some());
     out.put_u32(MAP_START);
@@ -129,7 +137,7 @@ fn put_pes_header(
     stream_id: u8,
     stamp: Option<(MediaTime, MediaTime)>,
     bytes: usize,
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
 ) {
     let (flags, times) = match stamp {
         None => (0x00, 0),
@@ -152,7 +160,7 @@ fn put_pes_header(
 }
 
 /// A 33-bit time in five bytes behind a four-bit prefix, with marker bits.
-fn put_time(prefix: u8, time: MediaTime, out: &mut BytesMut) {
+fn put_time(prefix: u8, time: MediaTime, out: &mut Vec<u8>) {
     let time = (time.0 & TIME_MASK) as u64;
     out.put_u8(prefix | (time >> 29) as u8 & 0x0e | 1);
     out.put_u16((time >> 14) as u16 & 0xfffe | 1);
@@ -201,8 +209,10 @@ const VIDEO_BUFFER_KIB: u16 = 4096;
 const AUDIO_BUFFER_128: u16 = 64;
 /// Frame bytes in one PES: with the longest header they fit its 16-bit length.
 const PES_BYTES_MAX: usize = 65_535 - 13;
-/// The headers of a small key frame.
-const HEAD_BYTES: usize = 96;
+/// Pack header, system header, stream map and PES header of a key frame with audio: 14 + 18 + 24 + 19.
+const FIRST_BYTES_MAX: usize = 75;
+/// A PES header without times.
+const PES_HEADER_LEN: usize = 9;
 
 #[cfg(test)]
 mod tests {
@@ -240,8 +250,15 @@ mod tests {
     }
 
     #[test]
+    fn the_first_headers_have_their_room_and_a_frame_without_bytes_has_headers() {
+        let key = Pack::of(&video(true, Some(AudioCodec::G711A), 100));
+        assert_eq!((key.headers.len(), key.headers.capacity()), (75, 75));
+        assert_eq!(bytes_of(&video(false, None, 0)).len(), 14 + 19);
+    }
+
+    #[test]
     fn times_carry_33_bits() {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         put_time(0x20, MediaTime(0x1_ffff_ffff), &mut out);
         assert_eq!(out[..], [0x2f, 0xff, 0xff, 0xff, 0xff]);
         put_pack_header(MediaTime(0x1_ffff_ffff), &mut out);
@@ -249,7 +266,7 @@ mod tests {
     }
 
     fn bytes_of(frame: &Frame) -> Vec<u8> {
-        Pack::of(frame).pieces().iter().flatten().copied().collect()
+        Pack::of(frame).pieces().flatten().copied().collect()
     }
 
     fn video(is_key: bool, audio: Option<AudioCodec>, bytes: usize) -> Frame {

@@ -13,7 +13,9 @@ mod sender_report;
 mod video;
 
 pub use aac::AacConfig;
-pub use packetize::{Framing, HEADER_LEN, PAYLOAD_MAX, Packetizer};
+pub use packetize::{
+    Framing, GATHERED_MAX, Gathered, HEADER_LEN, Heads, PAYLOAD_MAX, Packetizer, Packets, Slices,
+};
 pub use reception::{Arrival, Header, Reception};
 pub use sender_report::SenderReport;
 

@@ -1,13 +1,20 @@
 //! Cuts packs into RTP packets (RFC 3550 §5.1; GB/T 28181-2016 annex C).
 //!
-//! All packets of a call but the last have one length, so that they can leave by one offloaded send.
+//! Nothing is copied: the packets of a pack are gathered as slices, headers of the session's own between
+//! parts of the pack. All packets of a pack but the last have one length, so that many leave by one offloaded
+//! send.
+//!
+//! ```text
+//! datagrams:  header 12 | payload 1400 | header 12 | payload ≤ 1400
+//! lengths:    length 2 | header 12 | payload 1400 | length 2 | …
+//! ```
 
-use bytes::{BufMut, BytesMut};
+use std::io::IoSlice;
 
 use super::Ssrc;
 use crate::proto::ps::Pack;
 
-/// How packets follow one another in the output.
+/// How packets follow one another on their way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Framing {
     /// One after the other; each has [`HEADER_LEN`] + [`PAYLOAD_MAX`] bytes but the last of a pack.
@@ -20,6 +27,9 @@ pub enum Framing {
 pub const HEADER_LEN: usize = 12;
 /// The most payload bytes of a packet: the header and UDP/IP fit an Ethernet frame.
 pub const PAYLOAD_MAX: usize = 1400;
+/// The most packets that are gathered at once: within 64 segments and 65,507 bytes, the limits of an
+/// offloaded send.
+pub const GATHERED_MAX: usize = 44;
 
 /// Numbers the packets of one session.
 #[derive(Debug)]
@@ -41,51 +51,213 @@ impl Packetizer {
         }
     }
 
-    /// Appends the packets of `pack` to `out`, all at its time, the last one marked.
+    /// Cuts `pack`: all packets at its time, the last one marked.
     ///
     /// Audio and video may have one time; packs that follow one another must not (GB/T 28181-2022
-    /// §4.3.6), so the second is one tick later. Returns how many packets it wrote.
-    pub fn write(&mut self, pack: &Pack, framing: Framing, out: &mut BytesMut) -> usize {
-        let mut left = pack.len();
-        let packets = left.div_ceil(PAYLOAD_MAX);
-        let prefix = if framing == Framing::Lengths { 2 } else { 0 };
-        out.reserve(left + packets * (HEADER_LEN + prefix));
-        let mut room = 0;
+    /// §4.3.6), so the second is one tick later.
+    pub fn cut<'a>(&mut self, pack: &'a Pack, framing: Framing) -> Packets<'a> {
         let is_same = self.last_time == Some(pack.time());
         let time = pack.time().wrapping_add(u32::from(is_same));
         self.last_time = Some(time);
-        for piece in pack.pieces() {
-            let mut bytes = &piece[..];
-            while !bytes.is_empty() {
-                if room == 0 {
-                    room = left.min(PAYLOAD_MAX);
-                    left -= room;
-                    if framing == Framing::Lengths {
-                        out.put_u16((HEADER_LEN + room) as u16);
-                    }
-                    self.put_header(time, left == 0, out);
-                }
-                let (now, later) = bytes.split_at(bytes.len().min(room));
-                out.put_slice(now);
-                room -= now.len();
-                bytes = later;
-            }
-        }
+        let packets = Packets {
+            pack,
+            framing,
+            ssrc: self.ssrc,
+            payload_type: self.payload_type,
+            sequence: self.sequence,
+            time,
+        };
+        // Modulo 2¹⁶, as packets are numbered.
+        self.sequence = self.sequence.wrapping_add(packets.count() as u16);
         packets
     }
+}
 
-    fn put_header(&mut self, time: u32, is_last: bool, out: &mut BytesMut) {
-        out.put_u8(VERSION_2);
-        out.put_u8(self.payload_type | if is_last { MARKER } else { 0 });
-        out.put_u16(self.sequence);
-        out.put_u32(time);
-        out.put_u32(self.ssrc.0);
-        self.sequence = self.sequence.wrapping_add(1);
+/// The packets of a pack in one session, one after the other: bytes that are put together only where they leave.
+#[derive(Clone, Copy, Debug)]
+pub struct Packets<'a> {
+    pack: &'a Pack,
+    framing: Framing,
+    ssrc: Ssrc,
+    payload_type: u8,
+    /// The number of the first.
+    sequence: u16,
+    time: u32,
+}
+
+impl<'a> Packets<'a> {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.pack.len().div_ceil(PAYLOAD_MAX)
+    }
+
+    /// How many bytes they have, with what stands between them.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a pack has at least one packet"
+    )]
+    pub fn len(&self) -> usize {
+        self.pack.len() + self.count() * self.head_len()
+    }
+
+    /// Bytes of a packet with what stands before it; the last one may have less.
+    pub fn packet_len(&self) -> usize {
+        self.head_len() + PAYLOAD_MAX
+    }
+
+    /// Gathers the bytes from `from` on to the end of the `most`th packet that they belong to, or of the last that
+    /// there is room for: writes the headers into `heads`, and returns how many of `slices` are used, and how many
+    /// bytes they have.
+    pub fn gather<'s>(
+        &self,
+        from: usize,
+        most: usize,
+        heads: &'s mut Heads,
+        slices: &mut Slices<'s>,
+    ) -> Gathered
+    where
+        'a: 's,
+    {
+        let first = from / self.packet_len();
+        let count = most
+            .min(GATHERED_MAX)
+            .min(self.count() - first.min(self.count()));
+        for (n, head) in heads.0.iter_mut().take(count).enumerate() {
+            self.write_head(first + n, head);
+        }
+        let heads: &'s Heads = heads;
+        let mut gathered = Gathered {
+            slices: 0,
+            bytes: 0,
+        };
+        // What of the first packet has left already.
+        let mut skip = from % self.packet_len();
+        let mut put = |bytes: &'s [u8]| {
+            let left = bytes.get(skip..).unwrap_or_default();
+            skip = skip.saturating_sub(bytes.len());
+            if let (Some(slice), false) = (slices.0.get_mut(gathered.slices), left.is_empty()) {
+                *slice = IoSlice::new(left);
+                gathered.slices += 1;
+                gathered.bytes += left.len();
+            }
+        };
+        let mut pieces = Cursor::at(self.pack, first * PAYLOAD_MAX);
+        for head in heads.0.iter().take(count) {
+            put(head
+                .get(LENGTH_LEN + HEADER_LEN - self.head_len()..)
+                .unwrap_or_default());
+            pieces.take(PAYLOAD_MAX, &mut put);
+        }
+        gathered
+    }
+
+    fn head_len(&self) -> usize {
+        match self.framing {
+            Framing::Datagrams => HEADER_LEN,
+            Framing::Lengths => LENGTH_LEN + HEADER_LEN,
+        }
+    }
+
+    fn write_head(&self, number: usize, head: &mut Head) {
+        let left = self.pack.len() - number * PAYLOAD_MAX;
+        let is_last = left <= PAYLOAD_MAX;
+        let length = (HEADER_LEN + left.min(PAYLOAD_MAX)) as u16;
+        let kind = self.payload_type | if is_last { MARKER } else { 0 };
+        let sequence = self.sequence.wrapping_add(number as u16);
+        let ([l0, l1], [n0, n1]) = (length.to_be_bytes(), sequence.to_be_bytes());
+        let ([t0, t1, t2, t3], [s0, s1, s2, s3]) =
+            (self.time.to_be_bytes(), self.ssrc.0.to_be_bytes());
+        *head = [
+            l0, l1, VERSION_2, kind, n0, n1, t0, t1, t2, t3, s0, s1, s2, s3,
+        ];
+    }
+}
+
+/// What was gathered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Gathered {
+    /// How many slices.
+    pub slices: usize,
+    /// How many bytes they have.
+    pub bytes: usize,
+}
+
+type Head = [u8; LENGTH_LEN + HEADER_LEN];
+
+/// Room for the headers of packets that are gathered.
+#[derive(Debug)]
+pub struct Heads([Head; GATHERED_MAX]);
+
+impl Default for Heads {
+    fn default() -> Self {
+        Self([Head::default(); GATHERED_MAX])
+    }
+}
+
+/// Room for slices of packets that are gathered.
+#[derive(Debug)]
+pub struct Slices<'a>([IoSlice<'a>; SLICES_MAX]);
+
+impl Default for Slices<'_> {
+    fn default() -> Self {
+        Self([IoSlice::new(&[]); SLICES_MAX])
+    }
+}
+
+impl<'a> Slices<'a> {
+    /// Those that were gathered.
+    pub fn of(&self, gathered: Gathered) -> &[IoSlice<'a>] {
+        self.0.get(..gathered.slices).unwrap_or_default()
+    }
+}
+
+/// A place in a pack.
+struct Cursor<'a, P> {
+    pieces: P,
+    /// What is left of the piece at hand.
+    rest: &'a [u8],
+}
+
+impl<'a> Cursor<'a, ()> {
+    fn at(pack: &'a Pack, mut offset: usize) -> Cursor<'a, impl Iterator<Item = &'a [u8]>> {
+        let mut pieces = pack.pieces();
+        let mut rest: &[u8] = &[];
+        for piece in pieces.by_ref() {
+            if let Some(behind) = piece.get(offset..) {
+                rest = behind;
+                break;
+            }
+            offset -= piece.len();
+        }
+        Cursor { pieces, rest }
+    }
+}
+
+impl<'a, P: Iterator<Item = &'a [u8]>> Cursor<'a, P> {
+    /// Hands over the next `bytes`, or what there is of them.
+    fn take(&mut self, mut bytes: usize, put: &mut impl FnMut(&'a [u8])) {
+        while bytes > 0 {
+            if self.rest.is_empty() {
+                match self.pieces.next() {
+                    Some(piece) => self.rest = piece,
+                    None => return,
+                }
+            }
+            let (now, later) = self.rest.split_at(self.rest.len().min(bytes));
+            put(now);
+            bytes -= now.len();
+            self.rest = later;
+        }
     }
 }
 
 const VERSION_2: u8 = 0x80;
 const MARKER: u8 = 0x80;
+/// RFC 4571 §2.
+const LENGTH_LEN: usize = 2;
+/// A header and a payload a packet, and two more where a PES begins inside it: its header, and what is behind
+/// that. A pack header comes with the first; PES headers are 65,522 bytes apart, so that there are two at most.
+const SLICES_MAX: usize = 2 * GATHERED_MAX + 6;
 
 #[cfg(test)]
 mod tests {
@@ -94,11 +266,11 @@ mod tests {
 
     #[test]
     fn a_pack_is_cut_into_equal_packets_with_one_marker() {
-        let mut out = BytesMut::new();
         let mut packetizer = Packetizer::new(Ssrc(7), 96, 0xffff);
         let pack = pack(3000);
-        let packets = packetizer.write(&pack, Framing::Datagrams, &mut out);
-        assert_eq!(packets, 3);
+        let packets = packetizer.cut(&pack, Framing::Datagrams);
+        let out = bytes_of(&packets);
+        assert_eq!((packets.count(), packets.len()), (3, out.len()));
         let cut: Vec<_> = out.chunks(HEADER_LEN + PAYLOAD_MAX).collect();
         assert_eq!(cut.len(), 3);
         let heads: Vec<_> = cut.iter().map(|packet| &packet[..4]).collect();
@@ -120,18 +292,78 @@ mod tests {
             .collect();
         assert_eq!(
             payload,
-            pack.pieces().iter().flatten().copied().collect::<Vec<_>>()
+            pack.pieces().flatten().copied().collect::<Vec<_>>()
         );
     }
 
     #[test]
+    fn numbers_go_on_and_packs_of_one_time_are_a_tick_apart() {
+        let mut packetizer = Packetizer::new(Ssrc(7), 96, 1);
+        let pack = pack(3000);
+        let _first = packetizer.cut(&pack, Framing::Datagrams);
+        let second = bytes_of(&packetizer.cut(&pack, Framing::Datagrams));
+        assert_eq!(second[2..8], [0, 4, 0, 0, 0x0e, 0x11]);
+    }
+
+    #[test]
     fn lengths_precede_packets_on_tcp() {
-        let mut out = BytesMut::new();
-        Packetizer::new(Ssrc(7), 96, 0).write(&pack(2000), Framing::Lengths, &mut out);
+        let pack = pack(2000);
+        let out = bytes_of(&Packetizer::new(Ssrc(7), 96, 0).cut(&pack, Framing::Lengths));
         let first = usize::from(u16::from_be_bytes([out[0], out[1]]));
         assert_eq!(first, HEADER_LEN + PAYLOAD_MAX);
         let second = usize::from(u16::from_be_bytes([out[2 + first], out[3 + first]]));
         assert_eq!(out.len(), 4 + first + second);
+    }
+
+    #[test]
+    fn what_is_gathered_from_any_byte_on_is_what_is_left_of_the_packets() {
+        for framing in [Framing::Datagrams, Framing::Lengths] {
+            let pack = pack(200_000);
+            let packets = Packetizer::new(Ssrc(7), 96, 0).cut(&pack, framing);
+            let whole = bytes_of(&packets);
+            let packet = packets.packet_len();
+            assert_eq!(whole.len(), packets.len());
+            for from in (0..=whole.len()).step_by(997).chain(0..3 * packet) {
+                let (mut heads, mut slices) = (Heads::default(), Slices::default());
+                let gathered = packets.gather(from, 3, &mut heads, &mut slices);
+                let until = whole.len().min((from / packet + 3) * packet);
+                assert_eq!(slices.of(gathered).concat_bytes(), whole[from..until]);
+                assert_eq!(gathered.bytes, until - from);
+            }
+        }
+    }
+
+    #[test]
+    fn there_is_room_for_the_slices_of_the_most_packets() {
+        // However the headers of PES lie in the packets.
+        for bytes in (60_000..75_000).step_by(7) {
+            let pack = pack(bytes);
+            let packets = Packetizer::new(Ssrc(7), 96, 0).cut(&pack, Framing::Datagrams);
+            let (mut heads, mut slices) = (Heads::default(), Slices::default());
+            let gathered = packets.gather(0, usize::MAX, &mut heads, &mut slices);
+            let most = GATHERED_MAX * packets.packet_len();
+            assert_eq!(gathered.bytes, packets.len().min(most));
+        }
+    }
+
+    trait Concat {
+        fn concat_bytes(&self) -> Vec<u8>;
+    }
+
+    impl Concat for [IoSlice<'_>] {
+        fn concat_bytes(&self) -> Vec<u8> {
+            self.iter().flat_map(|slice| slice.to_vec()).collect()
+        }
+    }
+
+    fn bytes_of(packets: &Packets<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        while out.len() < packets.len() {
+            let (mut heads, mut slices) = (Heads::default(), Slices::default());
+            let gathered = packets.gather(out.len(), 5, &mut heads, &mut slices);
+            out.extend(slices.of(gathered).concat_bytes());
+        }
+        out
     }
 
     fn pack(bytes: usize) -> Pack {

@@ -7,16 +7,18 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use quinn_udp::{UdpSockRef, UdpSocketState};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, Interest, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
+use super::datagrams::Datagrams;
+use super::pacer::Pacer;
 use super::ports::PortPair;
+use super::settings::Media;
 use super::transport::contains;
-use crate::proto::rtp::{Framing, HEADER_LEN, PAYLOAD_MAX};
+use crate::proto::rtp::{Framing, GATHERED_MAX, HEADER_LEN, Heads, PAYLOAD_MAX, Packets, Slices};
 use crate::proto::sdp::MediaTransport;
 
 /// A way that is bound, so that an answer can name its port, and not open yet.
@@ -65,9 +67,7 @@ impl Refusals {
 #[derive(Debug)]
 enum Kind {
     Udp {
-        media: UdpSocket,
-        peer: SocketAddr,
-        state: UdpSocketState,
+        media: Datagrams,
         control: UdpSocket,
     },
     Tcp {
@@ -77,35 +77,31 @@ enum Kind {
 }
 
 impl Bound {
-    /// Opens the way after the ACK; `networks` are where a peer that connects may be.
+    /// Opens the way after the ACK, into the networks that the settings name, at their pace.
     pub(super) async fn open(
         self,
         peer: SocketAddr,
-        networks: &[ipnet::IpNet],
+        settings: &Media,
         refuse: &(dyn Fn() + Send + Sync),
         port: PortPair,
     ) -> io::Result<Way> {
         let kind = match self {
             Self::Udp { media, control } => {
-                media.connect(peer).await?;
+                let media = Datagrams::connect(media, peer, SEGMENT).await?;
                 control
                     .connect(SocketAddr::new(peer.ip(), peer.port().saturating_add(1)))
                     .await?;
-                let state = UdpSocketState::new(UdpSockRef::from(&media))?;
-                Kind::Udp {
-                    media,
-                    peer,
-                    state,
-                    control,
-                }
+                Kind::Udp { media, control }
             }
             Self::Connect(socket) => Kind::of(connect(socket, peer).await?)?,
-            Self::Listen(listener) => Kind::of(accept(&listener, networks, refuse).await?)?,
+            Self::Listen(listener) => {
+                Kind::of(accept(&listener, &settings.networks, refuse).await?)?
+            }
         };
         Ok(Way {
             kind,
             _port: port,
-            pacer: Pacer::default(),
+            pacer: Pacer::new(settings.burst),
             refusals: Refusals::default(),
         })
     }
@@ -127,7 +123,7 @@ impl Kind {
 }
 
 impl Way {
-    /// How packets must follow one another in [`Self::send`].
+    /// How packets must follow one another.
     pub(super) fn framing(&self) -> Framing {
         match self.kind {
             Kind::Udp { .. } => Framing::Datagrams,
@@ -135,60 +131,86 @@ impl Way {
         }
     }
 
-    /// Sends what goes at once of the packets of a pack; returns how many bytes that is.
+    /// Begins a frame of so many bytes, that comes so long after the one before.
+    pub(super) fn begin(&mut self, bytes: usize, interval: Duration) {
+        self.pacer.begin(bytes, interval);
+    }
+
+    /// Sends what goes at once of `packets`, of which `sent` bytes have left; returns how many have then.
     ///
     /// # Errors
     ///
     /// The way has ended: a TCP connection, or a UDP peer that was unreachable for long.
-    pub(super) fn try_send(&mut self, packets: &[u8], now: Instant) -> io::Result<usize> {
-        let mut sent = 0;
-        while let Some(piece) = self.piece(packets.get(sent..).unwrap_or_default()) {
-            let done = match &self.kind {
-                Kind::Tcp { write, .. } => write.try_write(piece),
-                Kind::Udp { .. } if !self.pacer.is_free(now) => return Ok(sent),
-                Kind::Udp {
-                    media, peer, state, ..
-                } => send_datagrams(media, *peer, state, piece),
+    pub(super) fn try_send(
+        &mut self,
+        packets: &Packets<'_>,
+        mut sent: usize,
+        now: Instant,
+    ) -> io::Result<usize> {
+        let (whole, mut heads) = (packets.len(), Heads::default());
+        while sent < whole {
+            let piece = self.piece(packets, whole - sent);
+            if self.wait_until(piece, whole - sent, now).is_some() {
+                break;
+            }
+            let mut slices = Slices::default();
+            let gathered = packets.gather(sent, piece, &mut heads, &mut slices);
+            let done = match &mut self.kind {
+                Kind::Tcp { write, .. } => write.try_write_vectored(slices.of(gathered)),
+                Kind::Udp { media, .. } => media.try_send(slices.of(gathered)),
             };
-            match self.settle(done, piece.len(), now) {
+            match self.settle(done, gathered.bytes, now) {
                 Ok(done) => sent += done,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(sent),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(sent)
     }
 
-    /// Sends the rest; waits while a TCP peer does not read, and for the pace of a burst.
+    /// Sends the rest, of which `sent` bytes have left; waits while a TCP peer does not read, and for the pace of a
+    /// burst.
     ///
     /// # Errors
     ///
     /// As those of [`Self::try_send`].
-    pub(super) async fn send(&mut self, packets: &[u8]) -> io::Result<()> {
-        let mut sent = 0;
+    pub(super) async fn send(&mut self, packets: &Packets<'_>, mut sent: usize) -> io::Result<()> {
         while sent < packets.len() {
             match &self.kind {
                 Kind::Tcp { write, .. } => write.writable().await?,
                 Kind::Udp { media, .. } => {
-                    self.pacer.wait().await;
+                    let left = packets.len() - sent;
+                    let piece = self.piece(packets, left);
+                    if let Some(at) = self.wait_until(piece, left, Instant::now()) {
+                        sleep_until(at).await;
+                    }
                     media.writable().await?;
                 }
             }
-            sent += self.try_send(packets.get(sent..).unwrap_or_default(), Instant::now())?;
+            sent = self.try_send(packets, sent, Instant::now())?;
         }
         Ok(())
     }
 
-    /// What goes by one system call.
-    fn piece<'a>(&self, packets: &'a [u8]) -> Option<&'a [u8]> {
-        let most = match &self.kind {
-            Kind::Tcp { .. } => packets.len(),
-            // Without offload the library takes one packet a call.
-            Kind::Udp { state, .. } => state.max_gso_segments().min(SEGMENTS_MAX) * SEGMENT,
-        };
-        packets
-            .get(..packets.len().min(most))
-            .filter(|piece| !piece.is_empty())
+    /// How many packets go by one system call, of the `left` bytes of a frame.
+    fn piece(&self, packets: &Packets<'_>, left: usize) -> usize {
+        match &self.kind {
+            Kind::Tcp { .. } => GATHERED_MAX,
+            Kind::Udp { media, .. } if media.is_offloaded() => {
+                let piece = self.pacer.piece(left, packets.packet_len());
+                piece.min(GATHERED_MAX)
+            }
+            Kind::Udp { .. } => 1,
+        }
+    }
+
+    /// When a piece of so many packets may leave; `None` at once. A TCP peer sets its pace itself.
+    fn wait_until(&self, piece: usize, left: usize, now: Instant) -> Option<Instant> {
+        match self.kind {
+            Kind::Tcp { .. } => None,
+            Kind::Udp { .. } => self.pacer.wait_until(left.min(piece * SEGMENT), now),
+        }
     }
 
     /// Notes how a system call for a piece of `bytes` ended; a refusal by a UDP peer is none for a while.
@@ -242,26 +264,6 @@ impl Way {
             }
         }
     }
-}
-
-/// One system call sends all packets of a piece (UDP segmentation offload).
-fn send_datagrams(
-    socket: &UdpSocket,
-    destination: SocketAddr,
-    state: &UdpSocketState,
-    piece: &[u8],
-) -> io::Result<usize> {
-    let transmit = quinn_udp::Transmit {
-        destination,
-        ecn: None,
-        contents: piece,
-        segment_size: (piece.len() > SEGMENT).then_some(SEGMENT),
-        src_ip: None,
-    };
-    socket.try_io(Interest::WRITABLE, || {
-        state.try_send(UdpSockRef::from(socket), &transmit)
-    })?;
-    Ok(piece.len())
 }
 
 async fn connect(socket: TcpSocket, peer: SocketAddr) -> io::Result<TcpStream> {
@@ -335,39 +337,7 @@ pub(super) fn bind(
     Ok((bound, pair, port))
 }
 
-/// Spreads a burst: a group of pictures from the cache must not overrun the receiver.
-#[derive(Debug, Default)]
-struct Pacer {
-    /// When what was sent will have left at the paced rate.
-    free_at: Option<Instant>,
-}
-
-impl Pacer {
-    fn is_free(&self, now: Instant) -> bool {
-        self.free_at.is_none_or(|at| at <= now + AHEAD_MAX)
-    }
-
-    async fn wait(&self) {
-        if let Some(free_at) = self.free_at.filter(|_| !self.is_free(Instant::now())) {
-            sleep_until(free_at).await;
-        }
-    }
-
-    /// Notes what was sent.
-    fn note(&mut self, bytes: usize, now: Instant) {
-        let takes = Duration::from_nanos(bytes as u64 * 8_000_000_000 / PACED_RATE);
-        let free_at = self.free_at.map_or(now, |at| at.max(now));
-        self.free_at = Some(free_at + takes);
-    }
-}
-
 const SEGMENT: usize = HEADER_LEN + PAYLOAD_MAX;
-/// Within 64 segments and 65,507 bytes, the limits of an offloaded send.
-const SEGMENTS_MAX: usize = 44;
-/// Bits a second of a burst.
-const PACED_RATE: u64 = 100_000_000;
-/// So far ahead of the paced rate a session may run: a frame of usual size leaves at once.
-const AHEAD_MAX: Duration = Duration::from_millis(5);
 /// A UDP peer that was unreachable for so long has gone without a BYE.
 const REFUSED_MAX: Duration = Duration::from_secs(10);
 /// So long without a refusal, and the peer counts as reachable.

@@ -6,8 +6,10 @@
 
 mod admission;
 mod calls;
+mod datagrams;
 mod media;
 mod orders;
+mod pacer;
 mod platform;
 mod platforms;
 mod ports;

@@ -3,7 +3,6 @@
 //! The platform's task owns the call; this task owns the media. It says [`Event::Ready`] once a key
 //! frame is at hand, sends from the ACK on, and says [`Event::Ended`] when it cannot go on.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use crate::bus::{Item, Subscriber};
 use crate::catalog::Camera;
 use crate::clock::wall_clock;
 use crate::descriptors::Descriptors;
-use crate::media::Payload;
+use crate::media::{Frame, MediaTime, Payload};
 use crate::metrics::Metrics;
 use crate::proto::rtp::{Packetizer, SenderReport, Ssrc};
 use crate::proto::sdp::{MediaTransport, Offer};
@@ -157,10 +156,7 @@ impl Session {
     async fn stream(&self, lease: &Lease, bound: Bound, pair: PortPair) -> String {
         let peer = SocketAddr::new(self.offer.address, self.offer.port);
         let refuse = || self.metrics.refuse("rtp_stranger");
-        let way = match bound
-            .open(peer, &self.settings.networks, &refuse, pair)
-            .await
-        {
+        let way = match bound.open(peer, &self.settings, &refuse, pair).await {
             Ok(way) => way,
             Err(error) => return format!("no media connection: {error}"),
         };
@@ -171,7 +167,7 @@ impl Session {
         let mut sender = Sender {
             session: self,
             sent: self.metrics.sink_bytes.with_label_values(&[SINK]),
-            rest: Vec::new(),
+            picture_at: None,
             packetizer: Packetizer::new(self.ssrc, self.offer.payload_type, rand::random()),
             way,
             packets: 0,
@@ -199,8 +195,8 @@ impl Drop for Running {
 struct Sender<'a> {
     session: &'a Session,
     sent: prometheus::IntCounter,
-    /// What did not go at once of a frame.
-    rest: Vec<u8>,
+    /// When the picture before was to be decoded.
+    picture_at: Option<MediaTime>,
     packetizer: Packetizer,
     way: Way,
     packets: u32,
@@ -260,20 +256,15 @@ impl Sender<'_> {
 
     async fn send(&mut self, item: &Arc<Item>) -> std::io::Result<()> {
         let (pack, now) = (item.pack(), Instant::now());
-        let framing = self.way.framing();
-        let rest = &mut self.rest;
-        let (packets, bytes) = PACKETS.with_borrow_mut(|buffer| {
-            buffer.clear();
-            let packets = self.packetizer.write(pack, framing, buffer);
-            let sent = self.way.try_send(buffer, now)?;
-            rest.extend_from_slice(buffer.get(sent..).unwrap_or_default());
-            Ok::<_, std::io::Error>((packets, buffer.len() as u64))
-        })?;
-        if !self.rest.is_empty() {
-            self.way.send(&self.rest).await?;
-            self.rest = Vec::new();
+        let packets = self.packetizer.cut(pack, self.way.framing());
+        let bytes = packets.len() as u64;
+        let interval = self.interval(&item.frame);
+        self.way.begin(packets.len(), interval);
+        let sent = self.way.try_send(&packets, 0, now)?;
+        if sent < packets.len() {
+            self.way.send(&packets, sent).await?;
         }
-        self.packets = self.packets.wrapping_add(packets as u32);
+        self.packets = self.packets.wrapping_add(packets.count() as u32);
         self.octets = self.octets.wrapping_add(pack.len() as u32);
         self.sent.inc_by(bytes);
         // What was there before the session began has waited for it, and not for us.
@@ -287,6 +278,15 @@ impl Sender<'_> {
             self.report(pack.time()).await;
         }
         Ok(())
+    }
+
+    /// How long a frame comes after the picture before.
+    fn interval(&mut self, frame: &Frame) -> Duration {
+        let before = self.picture_at.unwrap_or(frame.dts);
+        if matches!(frame.payload, Payload::Video { .. }) {
+            self.picture_at = Some(frame.dts);
+        }
+        frame.dts.since(before)
     }
 
     async fn report(&self, rtp_time: u32) {
@@ -318,12 +318,6 @@ async fn failed(status: &mut watch::Receiver<Status>, failures: u64) -> String {
             return "the gateway stops".to_owned();
         }
     }
-}
-
-thread_local! {
-    /// The packets of the frame at hand: written and sent while they are in the processor's cache, whichever
-    /// session of the thread they are of.
-    static PACKETS: RefCell<BytesMut> = RefCell::default();
 }
 
 /// The label of this sink.

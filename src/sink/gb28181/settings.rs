@@ -110,6 +110,8 @@ pub struct Media {
     pub lost_grace: Duration,
     /// An INVITE whose camera gives no key frame in this time is refused.
     pub first_frame_within: Duration,
+    /// The most bytes that leave at once by UDP; `None`: frames leave whole.
+    pub burst: Option<usize>,
     /// Media goes on so long after the platform was lost.
     pub media_after_loss: Duration,
 }

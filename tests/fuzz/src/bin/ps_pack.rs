@@ -3,10 +3,9 @@
 
 #![no_main]
 
-use bytes::BytesMut;
 use huiju::media::{AudioCodec, Frame, MediaTime, Payload, VideoCodec};
 use huiju::proto::ps::Pack;
-use huiju::proto::rtp::{Framing, HEADER_LEN, PAYLOAD_MAX, Packetizer, Ssrc};
+use huiju::proto::rtp::{Framing, HEADER_LEN, Heads, PAYLOAD_MAX, Packetizer, Slices, Ssrc};
 use huiju_fuzz::Input;
 use huiju_sim::platform::media::{ps, rtp};
 use libfuzzer_sys::fuzz_target;
@@ -24,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
         };
         bytes_left = left;
         let pack = Pack::of(&frame);
-        let bytes = pack.pieces().concat();
+        let bytes = pack.pieces().collect::<Vec<_>>().concat();
         assert_eq!(bytes.len(), pack.len());
         check_pack(&frame, &bytes);
         datagrams.check(&pack, &bytes);
@@ -120,8 +119,15 @@ impl Sender {
     }
 
     fn check(&mut self, pack: &Pack, bytes: &[u8]) {
-        let mut out = BytesMut::new();
-        let count = self.packetizer.write(pack, self.framing, &mut out);
+        let packets = self.packetizer.cut(pack, self.framing);
+        let (count, mut out) = (packets.count(), Vec::new());
+        while out.len() < packets.len() {
+            let (mut heads, mut slices) = (Heads::default(), Slices::default());
+            let gathered = packets.gather(out.len(), usize::MAX, &mut heads, &mut slices);
+            for slice in slices.of(gathered) {
+                out.extend_from_slice(slice);
+            }
+        }
         let packets = cut(self.framing, &out);
         assert_eq!(packets.len(), count);
         let mut payload = Vec::new();
