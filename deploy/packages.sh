@@ -7,7 +7,7 @@ packages_for() {
     tests)
       packages_for quickstart
       printf '%s\n' "tshark tshark" "sipp sip-tester" "promtool prometheus" "gst-launch-1.0 gstreamer1.0-tools" \
-        "ip iproute2" "ethtool ethtool" "faketime faketime" "systemd-analyze systemd"
+        "ip iproute2" "ethtool ethtool" "faketime faketime" "systemd-analyze systemd" "valgrind valgrind"
       ;;
   esac
 }
