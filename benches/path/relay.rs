@@ -128,9 +128,8 @@ impl Relay {
                 let (mut sent, mut heads) = (0, Heads::default());
                 while sent < packets.len() {
                     let mut slices = Slices::default();
-                    let gathered = packets.gather(sent, GATHERED_MAX, &mut heads, &mut slices);
-                    black_box(slices.of(gathered));
-                    sent += gathered.bytes;
+                    sent += packets.gather(sent, GATHERED_MAX, &mut heads, &mut slices);
+                    black_box(slices.get());
                 }
                 bytes += sent;
             }

@@ -14,7 +14,7 @@ mod video;
 
 pub use aac::AacConfig;
 pub use packetize::{
-    Framing, GATHERED_MAX, Gathered, HEADER_LEN, Heads, PAYLOAD_MAX, Packetizer, Packets, Slices,
+    Framing, GATHERED_MAX, HEADER_LEN, Heads, PAYLOAD_MAX, Packetizer, Packets, Slices,
 };
 pub use reception::{Arrival, Header, Reception};
 pub use sender_report::SenderReport;

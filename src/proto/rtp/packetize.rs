@@ -106,15 +106,14 @@ impl<'a> Packets<'a> {
     }
 
     /// Gathers the bytes from `from` on to the end of the `most`th packet that they belong to, or of the last that
-    /// there is room for: writes the headers into `heads`, and returns how many of `slices` are used, and how many
-    /// bytes they have.
+    /// there is room for: writes the headers into `heads`, and all into `slices`; returns how many bytes that is.
     pub fn gather<'s>(
         &self,
         from: usize,
         most: usize,
         heads: &'s mut Heads,
         slices: &mut Slices<'s>,
-    ) -> Gathered
+    ) -> usize
     where
         'a: 's,
     {
@@ -126,29 +125,16 @@ impl<'a> Packets<'a> {
             self.write_head(first + n, head);
         }
         let heads: &'s Heads = heads;
-        let mut gathered = Gathered {
-            slices: 0,
-            bytes: 0,
-        };
-        // What of the first packet has left already.
-        let mut skip = from % self.packet_len();
-        let mut put = |bytes: &'s [u8]| {
-            let left = bytes.get(skip..).unwrap_or_default();
-            skip = skip.saturating_sub(bytes.len());
-            if let (Some(slice), false) = (slices.0.get_mut(gathered.slices), left.is_empty()) {
-                *slice = IoSlice::new(left);
-                gathered.slices += 1;
-                gathered.bytes += left.len();
-            }
-        };
+        slices.clear();
         let mut pieces = Cursor::at(self.pack, first * PAYLOAD_MAX);
+        let without_length = LENGTH_LEN + HEADER_LEN - self.head_len();
         for head in heads.0.iter().take(count) {
-            put(head
-                .get(LENGTH_LEN + HEADER_LEN - self.head_len()..)
-                .unwrap_or_default());
-            pieces.take(PAYLOAD_MAX, &mut put);
+            slices.push(head.get(without_length..).unwrap_or_default());
+            pieces.take(PAYLOAD_MAX, |bytes| slices.push(bytes));
         }
-        gathered
+        // What of the first packet has left already.
+        slices.skip(from % self.packet_len());
+        slices.bytes
     }
 
     fn head_len(&self) -> usize {
@@ -173,15 +159,6 @@ impl<'a> Packets<'a> {
     }
 }
 
-/// What was gathered.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Gathered {
-    /// How many slices.
-    pub slices: usize,
-    /// How many bytes they have.
-    pub bytes: usize,
-}
-
 type Head = [u8; LENGTH_LEN + HEADER_LEN];
 
 /// Room for the headers of packets that are gathered.
@@ -194,20 +171,53 @@ impl Default for Heads {
     }
 }
 
-/// Room for slices of packets that are gathered.
+/// Slices of packets that are gathered, and room for more.
 #[derive(Debug)]
-pub struct Slices<'a>([IoSlice<'a>; SLICES_MAX]);
+pub struct Slices<'a> {
+    room: [IoSlice<'a>; SLICES_MAX],
+    /// Where those that count begin and end.
+    from: usize,
+    to: usize,
+    bytes: usize,
+}
 
 impl Default for Slices<'_> {
     fn default() -> Self {
-        Self([IoSlice::new(&[]); SLICES_MAX])
+        Self {
+            room: [IoSlice::new(&[]); SLICES_MAX],
+            from: 0,
+            to: 0,
+            bytes: 0,
+        }
     }
 }
 
 impl<'a> Slices<'a> {
     /// Those that were gathered.
-    pub fn of(&self, gathered: Gathered) -> &[IoSlice<'a>] {
-        self.0.get(..gathered.slices).unwrap_or_default()
+    pub fn get(&self) -> &[IoSlice<'a>] {
+        self.room.get(self.from..self.to).unwrap_or_default()
+    }
+
+    fn clear(&mut self) {
+        (self.from, self.to, self.bytes) = (0, 0, 0);
+    }
+
+    fn push(&mut self, bytes: &'a [u8]) {
+        if let Some(slice) = self.room.get_mut(self.to) {
+            *slice = IoSlice::new(bytes);
+            self.to += 1;
+            self.bytes += bytes.len();
+        }
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        if bytes > 0 {
+            self.bytes -= bytes;
+            let mut rest = self.room.get_mut(..self.to).unwrap_or_default();
+            IoSlice::advance_slices(&mut rest, bytes);
+            self.from = self.to - rest.len();
+        }
     }
 }
 
@@ -235,7 +245,7 @@ impl<'a> Cursor<'a, ()> {
 
 impl<'a, P: Iterator<Item = &'a [u8]>> Cursor<'a, P> {
     /// Hands over the next `bytes`, or what there is of them.
-    fn take(&mut self, mut bytes: usize, put: &mut impl FnMut(&'a [u8])) {
+    fn take(&mut self, mut bytes: usize, mut put: impl FnMut(&'a [u8])) {
         while bytes > 0 {
             if self.rest.is_empty() {
                 match self.pieces.next() {
@@ -327,8 +337,8 @@ mod tests {
                 let (mut heads, mut slices) = (Heads::default(), Slices::default());
                 let gathered = packets.gather(from, 3, &mut heads, &mut slices);
                 let until = whole.len().min((from / packet + 3) * packet);
-                assert_eq!(slices.of(gathered).concat_bytes(), whole[from..until]);
-                assert_eq!(gathered.bytes, until - from);
+                assert_eq!(slices.get().concat_bytes(), whole[from..until]);
+                assert_eq!(gathered, until - from);
             }
         }
     }
@@ -342,7 +352,7 @@ mod tests {
             let (mut heads, mut slices) = (Heads::default(), Slices::default());
             let gathered = packets.gather(0, usize::MAX, &mut heads, &mut slices);
             let most = GATHERED_MAX * packets.packet_len();
-            assert_eq!(gathered.bytes, packets.len().min(most));
+            assert_eq!(gathered, packets.len().min(most));
         }
     }
 
@@ -360,8 +370,8 @@ mod tests {
         let mut out = Vec::new();
         while out.len() < packets.len() {
             let (mut heads, mut slices) = (Heads::default(), Slices::default());
-            let gathered = packets.gather(out.len(), 5, &mut heads, &mut slices);
-            out.extend(slices.of(gathered).concat_bytes());
+            packets.gather(out.len(), 5, &mut heads, &mut slices);
+            out.extend(slices.get().concat_bytes());
         }
         out
     }

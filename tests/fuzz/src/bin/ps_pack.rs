@@ -123,8 +123,8 @@ impl Sender {
         let (count, mut out) = (packets.count(), Vec::new());
         while out.len() < packets.len() {
             let (mut heads, mut slices) = (Heads::default(), Slices::default());
-            let gathered = packets.gather(out.len(), usize::MAX, &mut heads, &mut slices);
-            for slice in slices.of(gathered) {
+            packets.gather(out.len(), usize::MAX, &mut heads, &mut slices);
+            for slice in slices.get() {
                 out.extend_from_slice(slice);
             }
         }
