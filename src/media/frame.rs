@@ -103,3 +103,15 @@ impl Frame {
         matches!(self.payload, Payload::Video { is_key: true, .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_before_another_is_nothing_since_it() {
+        let (earlier, later) = (MediaTime(-1800), MediaTime(1800));
+        assert_eq!(later.since(earlier), Duration::from_millis(40));
+        assert_eq!(earlier.since(later), Duration::ZERO);
+    }
+}

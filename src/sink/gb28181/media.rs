@@ -1,7 +1,7 @@
 //! Where the packets of a session go: UDP with segmentation offload, or TCP.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{self, IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::datagrams::Datagrams;
+use super::datagrams::{Datagrams, ROOM_PAUSE};
 use super::pacer::Pacer;
 use super::ports::PortPair;
 use super::settings::Media;
@@ -25,7 +25,7 @@ use crate::proto::sdp::MediaTransport;
 #[derive(Debug)]
 pub(super) enum Bound {
     Udp {
-        media: UdpSocket,
+        media: net::UdpSocket,
         control: UdpSocket,
     },
     Connect(TcpSocket),
@@ -87,7 +87,7 @@ impl Bound {
     ) -> io::Result<Way> {
         let kind = match self {
             Self::Udp { media, control } => {
-                let media = Datagrams::connect(media, peer, SEGMENT).await?;
+                let media = Datagrams::connect(media, peer, SEGMENT)?;
                 control
                     .connect(SocketAddr::new(peer.ip(), peer.port().saturating_add(1)))
                     .await?;
@@ -154,12 +154,12 @@ impl Way {
                 break;
             }
             let mut slices = Slices::default();
-            let gathered = packets.gather(sent, piece, &mut heads, &mut slices);
+            let bytes = packets.gather(sent, piece, &mut heads, &mut slices);
             let done = match &mut self.kind {
-                Kind::Tcp { write, .. } => write.try_write_vectored(slices.of(gathered)),
-                Kind::Udp { media, .. } => media.try_send(slices.of(gathered)),
+                Kind::Tcp { write, .. } => write.try_write_vectored(slices.get()),
+                Kind::Udp { media, .. } => media.try_send(slices.get()),
             };
-            match self.settle(done, gathered.bytes, now) {
+            match self.settle(done, bytes, now) {
                 Ok(done) => sent += done,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -179,13 +179,10 @@ impl Way {
         while sent < packets.len() {
             match &self.kind {
                 Kind::Tcp { write, .. } => write.writable().await?,
-                Kind::Udp { media, .. } => {
-                    let left = packets.len() - sent;
-                    let piece = self.piece(packets, left);
-                    if let Some(at) = self.wait_until(piece, left, Instant::now()) {
-                        sleep_until(at).await;
-                    }
-                    media.writable().await?;
+                Kind::Udp { .. } => {
+                    let (left, now) = (packets.len() - sent, Instant::now());
+                    let at = self.wait_until(self.piece(packets, left), left, now);
+                    sleep_until(at.unwrap_or(now + ROOM_PAUSE)).await;
                 }
             }
             sent = self.try_send(packets, sent, Instant::now())?;

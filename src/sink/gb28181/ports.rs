@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{self, IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::IntGauge;
@@ -80,15 +80,18 @@ impl RtpPorts {
         Err(last)
     }
 
-    /// Binds a pair of UDP sockets: media and RTCP.
-    pub(super) fn bind_udp(&self, address: IpAddr) -> io::Result<(PortPair, UdpSocket, UdpSocket)> {
+    /// Binds a pair of UDP sockets: media, which is sent only, and RTCP, which the runtime listens on.
+    pub(super) fn bind_udp(
+        &self,
+        address: IpAddr,
+    ) -> io::Result<(PortPair, net::UdpSocket, UdpSocket)> {
         let (pair, (media, control)) = self.bind(|port| {
             Ok((
                 udp(SocketAddr::new(address, port))?,
                 udp(SocketAddr::new(address, port + 1))?,
             ))
         })?;
-        Ok((pair, media, control))
+        Ok((pair, media, UdpSocket::from_std(control)?))
     }
 
     /// Binds a TCP socket, to connect or to listen with.
@@ -126,7 +129,7 @@ impl Drop for PortPair {
     }
 }
 
-fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
+fn udp(address: SocketAddr) -> io::Result<net::UdpSocket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::DGRAM,
@@ -136,7 +139,7 @@ fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     // The kernel grants what it allows; a burst must fit.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(&SockAddr::from(address))?;
-    UdpSocket::from_std(socket.into())
+    Ok(socket.into())
 }
 
 const ATTEMPTS_MAX: usize = 64;
