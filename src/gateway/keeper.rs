@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::error;
 
 use crate::catalog::CameraId;
 use crate::clock::wall_clock;
@@ -36,13 +36,37 @@ pub(super) async fn on_store<T: Send + 'static>(
 struct Keeper {
     store: SharedStore,
     sources: Sources,
-    /// The state of each camera that was written last.
-    written: HashMap<CameraId, StateCause>,
-    pending: Vec<(CameraId, StateCause, std::time::SystemTime)>,
+    unwritten: Unwritten,
     /// Refused passwords are to be written.
     refusals_due: bool,
     /// The store failed: said once until it works again.
     has_failed: bool,
+}
+
+/// States that cameras entered, in their order, and that are to be written.
+#[derive(Default)]
+struct Unwritten {
+    entered: Vec<(CameraId, StateCause, SystemTime)>,
+    /// The state of each camera that was noted last.
+    noted: HashMap<CameraId, StateCause>,
+    /// There was no room for a state: once these are written, all cameras are looked at.
+    has_missed: bool,
+}
+
+impl Unwritten {
+    /// A try is no state of its own: an interval goes on till its verdict.
+    fn note(&mut self, change: Change) {
+        let Change { camera, state, at } = change;
+        if state.state() == State::Connecting || self.noted.get(&camera) == Some(&state) {
+            return;
+        }
+        if self.entered.len() >= ENTERED_MAX {
+            self.has_missed = true;
+            return;
+        }
+        self.noted.insert(camera, state);
+        self.entered.push((camera, state, at));
+    }
 }
 
 /// Runs until the gateway stops; then writes what is left.
@@ -52,8 +76,7 @@ pub(super) async fn run(store: SharedStore, sources: Sources, cancelled: Cancell
     let mut keeper = Keeper {
         store,
         sources,
-        written: HashMap::new(),
-        pending: Vec::new(),
+        unwritten: Unwritten::default(),
         refusals_due: true,
         has_failed: false,
     };
@@ -66,7 +89,7 @@ pub(super) async fn run(store: SharedStore, sources: Sources, cancelled: Cancell
             () = cancelled.cancelled() => break,
             change = changes.recv() => match change {
                 Ok(change) => {
-                    keeper.note(change);
+                    keeper.unwritten.note(change);
                     flush_at = flush_at.min(Instant::now() + FLUSH);
                 }
                 Err(broadcast::error::RecvError::Lagged(_)) => keeper.note_all(),
@@ -88,7 +111,7 @@ pub(super) async fn run(store: SharedStore, sources: Sources, cancelled: Cancell
         }
     }
     while let Ok(change) = changes.try_recv() {
-        keeper.note(change);
+        keeper.unwritten.note(change);
     }
     keeper.refusals_due = true;
     keeper.keep_refusals().await;
@@ -96,33 +119,27 @@ pub(super) async fn run(store: SharedStore, sources: Sources, cancelled: Cancell
 }
 
 impl Keeper {
-    /// A try is no state of its own: an interval goes on till its verdict.
-    fn note(&mut self, change: Change) {
-        let Change { camera, state, at } = change;
-        if state.state() == State::Connecting || self.written.get(&camera) == Some(&state) {
-            return;
-        }
-        if self.pending.len() >= PENDING_MAX {
-            warn!("the store does not keep up: a state is not written");
-            return;
-        }
-        self.written.insert(camera, state);
-        self.pending.push((camera, state, at));
-    }
-
     /// Changes were missed: where each camera is now is what can be said.
     fn note_all(&mut self) {
         for change in self.sources.states() {
-            self.note(change);
+            self.unwritten.note(change);
         }
     }
 
     async fn flush(&mut self) {
-        let entered = std::mem::take(&mut self.pending);
-        let (written, now) = (entered.clone(), wall_clock());
-        let result = on_store(&self.store, move |store| store.enter_states(&written, now)).await;
-        if !self.check(result) {
-            self.pending = entered;
+        loop {
+            let entered = std::mem::take(&mut self.unwritten.entered);
+            let (written, now) = (entered.clone(), wall_clock());
+            let result =
+                on_store(&self.store, move |store| store.enter_states(&written, now)).await;
+            if !self.check(result) {
+                self.unwritten.entered = entered;
+                return;
+            }
+            if !std::mem::take(&mut self.unwritten.has_missed) {
+                return;
+            }
+            self.note_all();
         }
     }
 
@@ -209,4 +226,66 @@ const ALIVE: Duration = Duration::from_secs(60);
 const PRUNE: Duration = Duration::from_secs(86_400);
 /// Three years, as the audit.
 const KEPT: Duration = Duration::from_secs(1095 * 86_400);
-const PENDING_MAX: usize = 50_000;
+/// What is written at once, and kept while the store fails.
+const ENTERED_MAX: usize = 50_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Cause;
+
+    #[test]
+    fn a_state_for_which_there_was_no_room_is_found_when_all_are_looked_at() {
+        let mut unwritten = Unwritten::default();
+        let cameras: Vec<_> = (0..=ENTERED_MAX).map(camera).collect();
+        let look = |unwritten: &mut Unwritten| {
+            for camera in &cameras {
+                unwritten.note(entered(*camera, StateCause::ONLINE));
+            }
+        };
+        look(&mut unwritten);
+        assert_eq!(unwritten.entered.len(), ENTERED_MAX);
+        assert!(unwritten.has_missed);
+        unwritten.entered.clear();
+        look(&mut unwritten);
+        let left: Vec<_> = unwritten
+            .entered
+            .iter()
+            .map(|(camera, ..)| camera)
+            .collect();
+        assert_eq!(left, [cameras.last().unwrap()]);
+    }
+
+    #[test]
+    fn a_state_is_noted_once_and_a_try_is_none() {
+        let mut unwritten = Unwritten::default();
+        let states = [
+            StateCause::ONLINE,
+            StateCause::CONNECTING,
+            StateCause::ONLINE,
+            StateCause::offline(Cause::Timeout),
+        ];
+        for state in states {
+            unwritten.note(entered(camera(1), state));
+        }
+        let noted: Vec<_> = unwritten
+            .entered
+            .iter()
+            .map(|(_, state, _)| *state)
+            .collect();
+        assert_eq!(noted, [states[0], states[3]]);
+        assert!(!unwritten.has_missed);
+    }
+
+    fn entered(camera: CameraId, state: StateCause) -> Change {
+        Change {
+            camera,
+            state,
+            at: wall_clock(),
+        }
+    }
+
+    fn camera(number: usize) -> CameraId {
+        CameraId::derive("education", &number.to_string(), 0)
+    }
+}
