@@ -24,7 +24,10 @@ impl Case {
         let found = CASES.iter().find(|case| case.name == name);
         found.copied().with_context(|| {
             let names = CASES.each_ref().map(|case| case.name);
-            format!("no case is named {name}; there are {}", names.join(", "))
+            format!(
+                "no case is named {name}; there are {}, and growth and catalogue",
+                names.join(", ")
+            )
         })
     }
 
@@ -61,7 +64,7 @@ impl Case {
 pub(crate) const USUAL: &str = "20x4m";
 
 /// What most cases are.
-const ONE_SESSION: Case = Case {
+pub(crate) const ONE_SESSION: Case = Case {
     name: USUAL,
     cameras: 20,
     video: ClipKind::H264Load4m,

@@ -21,6 +21,8 @@ struct Track {
     frames: Vec<u64>,
     /// Bytes of each in a program stream.
     packs: Vec<u64>,
+    /// How many of them decoding may start at.
+    keys: u64,
 }
 
 /// How much it is at least and at most, whenever the time begins.
@@ -54,6 +56,14 @@ impl Expected {
         let track = self.tracks.first();
         track.map_or(1, |track| {
             track.frames.iter().sum::<u64>() as usize / track.frames.len().max(1)
+        })
+    }
+
+    /// Bytes of a group of pictures, on average.
+    pub(crate) fn group_bytes(&self) -> f64 {
+        let track = self.tracks.first();
+        track.map_or(0.0, |track| {
+            track.frames.iter().sum::<u64>() as f64 / track.keys.max(1) as f64
         })
     }
 
@@ -104,6 +114,7 @@ impl Track {
             period: clip.period(),
             due: units.iter().map(|unit| unit.dts).collect(),
             frames: bytes(0).collect(),
+            keys: units.iter().filter(|unit| unit.is_key).count() as u64,
             packs: bytes(per_nal)
                 .map(|bytes| bytes + (PACK_HEADER_BYTES + PES_BYTES) as u64)
                 .collect(),

@@ -4,7 +4,7 @@ use anyhow::ensure;
 use huiju_sim::platform::Media;
 use tokio::time::Instant;
 
-use crate::measured::{Faults, Program, Received, Run, Steady, number};
+use crate::measured::{self, Faults, Program, Received, Run, Steady, number};
 use crate::processes::{self, LIMIT, Process};
 use crate::receivers::{Kind, Receivers};
 use crate::world::World;
@@ -42,6 +42,7 @@ pub(crate) async fn run(world: &World, cameras: usize) -> anyhow::Result<Run> {
         };
         Ok((process.usage()?, received))
     };
+    measured::settle().await;
     let steady = Steady::measure(world, look).await?;
 
     let played = began.elapsed();
@@ -73,6 +74,7 @@ pub(crate) async fn run(world: &World, cameras: usize) -> anyhow::Result<Run> {
         streams,
         steady,
         idle_rss: None,
+        latency: None,
         faults: faults.0,
     })
 }

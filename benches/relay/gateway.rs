@@ -4,15 +4,17 @@ use std::fs::Permissions;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use huiju_sim::farm::DEPARTMENTS;
+use huiju_sim::histogram::Histogram;
 use huiju_sim::platform::Settings;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::Command;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::cases::Case;
 use crate::farm::{self, Farm};
@@ -29,17 +31,36 @@ pub(crate) const PASSWORD: &str = "a-password-of-benches";
 pub(crate) struct Gateway(Process);
 
 impl Gateway {
-    /// Starts the gateway with the first cameras of the farm, knowing nothing of a run before. It logs as it does by
-    /// default, into a file.
-    pub(crate) fn start(case: &Case, cameras: usize) -> anyhow::Result<Self> {
-        let folder = configure(case, cameras)?;
+    /// Starts the gateway, knowing nothing of a run before. It logs as it does by default, into a file.
+    pub(crate) fn start(setup: &Setup) -> anyhow::Result<Self> {
+        configure(setup)?;
+        Self::start_again()
+    }
+
+    /// Starts the gateway as it was started before; what it stored then is there.
+    pub(crate) fn start_again() -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_huiju"));
         command
             .arg("run")
             .arg("--config")
-            .arg(folder.join("huiju.yaml"))
+            .arg(folder()?.join("huiju.yaml"))
             .env_remove("RUST_LOG");
         Ok(Self(Process::start("gateway", &mut command)?))
+    }
+
+    /// Waits until it says that it is ready.
+    pub(crate) async fn ready(&mut self, limit: Duration) -> anyhow::Result<()> {
+        let ready = async {
+            while get("/readyz").await.is_err() {
+                sleep(READY_INTERVAL).await;
+            }
+        };
+        tokio::select! {
+            ready = timeout(limit, ready) => {
+                ready.with_context(|| format!("the gateway is not ready after {limit:?}"))
+            }
+            failed = self.ended() => Err(failed),
+        }
     }
 
     /// Resolves when it ended by itself, which it must not.
@@ -54,16 +75,8 @@ impl Gateway {
 
     /// What it counted.
     pub(crate) async fn counters(&self) -> anyhow::Result<Counters> {
-        let text = timeout(LIMIT, metrics()).await??;
-        let sum = |family: &str, label: &str| -> anyhow::Result<u64> {
-            let mut values = text
-                .lines()
-                .filter(|line| line.starts_with(family) && line.contains(label))
-                .filter_map(|line| line.rsplit_once(' '))
-                .peekable();
-            ensure!(values.peek().is_some(), "no {family} with {label:?}");
-            values.map(|(_, value)| Ok(value.parse::<u64>()?)).sum()
-        };
+        let text = metrics().await?;
+        let sum = |family, label| sum(&text, family, label);
         let sink = "{sink=\"gb28181\"}";
         Ok(Counters {
             bytes_sent: sum("huiju_sink_bytes_total", sink)?,
@@ -72,6 +85,17 @@ impl Gateway {
             source_packets_lost: sum("huiju_source_packets_lost_total", "")?,
             connected: sum("huiju_source_connects_total", "result=\"ok\"")?,
         })
+    }
+
+    /// How many cameras it knows.
+    pub(crate) async fn cameras(&self) -> anyhow::Result<u64> {
+        sum(&metrics().await?, "huiju_cameras{", "")
+    }
+
+    /// How long it has had frames so far, from the last byte of each to its last packet.
+    pub(crate) async fn forwarded(&self) -> anyhow::Result<Histogram> {
+        let text = metrics().await?;
+        Histogram::read(&text, "huiju_forward_seconds")
     }
 
     /// Stops it in good order.
@@ -95,19 +119,56 @@ pub(crate) struct Counters {
     pub(crate) connected: u64,
 }
 
+/// What a gateway is to have.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// The rows of its cameras.
+    pub(crate) inventory: String,
+    /// Where the cameras are.
+    pub(crate) network: &'static str,
+    pub(crate) port: u16,
+    pub(crate) pull: &'static str,
+    /// How often a camera that nobody looks at is tried.
+    pub(crate) probe: &'static str,
+    /// Of its platform, at most.
+    pub(crate) sessions: usize,
+}
+
+impl Setup {
+    /// The first cameras of the farm.
+    pub(crate) fn of(case: &Case, cameras: usize) -> anyhow::Result<Self> {
+        let pull = if case.copies == 0 {
+            "always"
+        } else {
+            "on_demand"
+        };
+        Ok(Self {
+            inventory: Farm::inventory(cameras)?,
+            network: "127.21.0.0/16",
+            port: farm::PORT,
+            pull,
+            probe: "10m",
+            sessions: case.streams(cameras),
+        })
+    }
+}
+
+fn folder() -> anyhow::Result<PathBuf> {
+    Ok(processes::folder()?.join("gateway"))
+}
+
 /// Writes a configuration into a folder that has nothing else.
-fn configure(case: &Case, cameras: usize) -> anyhow::Result<PathBuf> {
-    let folder = processes::folder()?.join("gateway");
+fn configure(setup: &Setup) -> anyhow::Result<()> {
+    let folder = folder()?;
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
     write_private(&folder.join("district.pw"), PASSWORD)?;
-    write_private(&folder.join("cameras.csv"), &Farm::inventory(cameras)?)?;
-    let config = serde_json::to_string_pretty(&config(case, cameras))?;
-    std::fs::write(folder.join("huiju.yaml"), config)?;
-    Ok(folder)
+    write_private(&folder.join("cameras.csv"), &setup.inventory)?;
+    let config = serde_json::to_string_pretty(&config(setup))?;
+    Ok(std::fs::write(folder.join("huiju.yaml"), config)?)
 }
 
 fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
@@ -118,16 +179,12 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     )?)
 }
 
-fn config(case: &Case, cameras: usize) -> serde_json::Value {
-    let pull = if case.copies == 0 {
-        "always"
-    } else {
-        "on_demand"
-    };
+fn config(setup: &Setup) -> serde_json::Value {
     let departments = DEPARTMENTS.each_ref().map(|department| {
         json!({
             "id": department.id, "name": department.name,
-            "networks": ["127.21.0.0/16"], "ports": [farm::PORT], "pull": pull,
+            "networks": [setup.network], "ports": [setup.port], "pull": setup.pull,
+            "probe": {"interval": setup.probe},
         })
     });
     let usual = Settings::default();
@@ -146,19 +203,36 @@ fn config(case: &Case, cameras: usize) -> serde_json::Value {
             "catalogue": {"share": {"departments": DEPARTMENTS.each_ref().map(|department| department.id)}},
             "media": {"networks": [format!("{PLATFORM_IP}/32")]},
             "authority": {"document": "天综治〔2025〕12号", "unit": "区综治中心", "purpose": "公共安全视频共享"},
-            "limits": {"sessions": case.streams(cameras), "bandwidth": "10Gbps"},
+            "limits": {"sessions": setup.sessions, "bandwidth": "10Gbps"},
         }],
     })
 }
 
 async fn metrics() -> anyhow::Result<String> {
+    timeout(LIMIT, get("/metrics")).await?
+}
+
+/// The sum of a family's series that have a label.
+fn sum(metrics: &str, family: &str, label: &str) -> anyhow::Result<u64> {
+    let mut values = metrics
+        .lines()
+        .filter(|line| line.starts_with(family) && line.contains(label))
+        .filter_map(|line| line.rsplit_once(' '))
+        .peekable();
+    ensure!(values.peek().is_some(), "no {family} with {label:?}");
+    values.map(|(_, value)| Ok(value.parse::<u64>()?)).sum()
+}
+
+/// The answer to a GET, which must be 200.
+async fn get(path: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect((GATEWAY_IP, 9180)).await?;
-    let request = "GET /metrics HTTP/1.1\r\nhost: huiju\r\nconnection: close\r\n\r\n";
+    let request = format!("GET {path} HTTP/1.1\r\nhost: huiju\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    ensure!(answer.starts_with("HTTP/1.1 200"), "metrics: {answer}");
+    ensure!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
     Ok(answer)
 }
 
 const GATEWAY_IP: Ipv4Addr = Ipv4Addr::new(127, 44, 0, 1);
+const READY_INTERVAL: Duration = Duration::from_millis(5);

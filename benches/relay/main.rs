@@ -13,6 +13,8 @@
 //! ```
 //!
 //! `cargo bench --bench relay -- 200x4m fanout` measures these cases; [`parameters`] lists what can be changed.
+//! `-- growth` measures how the cost grows with cameras and sessions, `-- catalogue` what cameras cost that are only
+//! listed.
 //!
 //! | column | what |
 //! |---|---|
@@ -20,6 +22,7 @@
 //! | cores | CPU time of the program, user and system, in a second |
 //! | cores/Gbit/s | cores for 10⁹ bits a second of the cameras' frames, containers left out, once for each stream |
 //! | KiB/stream | memory of the gateway beyond what it had before the invites |
+//! | p50, p99 ms | how long the gateway had a frame, from its last byte to its last packet, interpolated between buckets |
 //! | other cores | what the rest of the machine did meanwhile; a quiet machine is near 0 |
 
 #![expect(
@@ -29,10 +32,12 @@
 )]
 
 mod cases;
+mod catalogue;
 mod expected;
 mod farm;
 mod floor;
 mod gateway;
+mod growth;
 mod measured;
 mod parameters;
 mod peers;
@@ -41,12 +46,13 @@ mod receivers;
 mod relayed;
 mod report;
 mod rounds;
+mod spread;
 mod usage;
 mod world;
 
 use std::process::ExitCode;
 
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, Task};
 use crate::report::Report;
 
 #[tokio::main]
@@ -73,13 +79,23 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Measures all cases; returns whether every run counts.
+/// Measures all that is asked for; returns whether every run counts, and what must hold does.
 async fn run(parameters: &Parameters) -> anyhow::Result<bool> {
     let mut report = Report::create()?;
     let mut all_count = true;
-    for case in &parameters.cases {
-        let (seconds, rounds) = (parameters.seconds, parameters.rounds);
-        all_count &= Box::pin(rounds::measure(*case, seconds, rounds, &mut report)).await?;
+    for task in &parameters.tasks {
+        all_count &= match task {
+            Task::Case(case) => {
+                let rounds = parameters.rounds.unwrap_or(ROUNDS);
+                let outcome = rounds::measure(*case, parameters.seconds, rounds, &mut report);
+                Box::pin(outcome).await?.counts()
+            }
+            Task::Growth => Box::pin(growth::measure(parameters, &mut report)).await?,
+            Task::Catalogue => Box::pin(catalogue::measure(parameters, &mut report)).await?,
+        };
     }
     Ok(all_count)
 }
+
+/// How often each program runs in a case.
+const ROUNDS: usize = 5;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use huiju_sim::histogram::Histogram;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::expected::Bounds;
@@ -69,6 +70,11 @@ impl Sample {
     }
 }
 
+/// Waits until the bursts of the start are over.
+pub(crate) async fn settle() {
+    sleep(SETTLE).await;
+}
+
 /// From one moment to another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Steady {
@@ -83,13 +89,11 @@ pub(crate) struct Steady {
 }
 
 impl Steady {
-    /// Waits until the bursts of the start are over, and then for the time of a run; `look` tells what the program has
-    /// used, and what has come out of it.
+    /// Waits for the time of a run; `look` tells what the program has used, and what has come out of it.
     pub(crate) async fn measure(
         world: &World,
         look: impl AsyncFn() -> anyhow::Result<(Usage, Received)>,
     ) -> anyhow::Result<Self> {
-        sleep(SETTLE).await;
         let from = Sample::take(world, &look).await?;
         sleep_until(from.at + world.time()).await;
         let to = Sample::take(world, &look).await?;
@@ -125,6 +129,25 @@ impl Steady {
     }
 }
 
+/// How long the gateway had frames, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Latency {
+    /// Half of them no longer than this.
+    pub(crate) p50: f64,
+    /// All but a hundredth of them.
+    pub(crate) p99: f64,
+}
+
+impl Latency {
+    /// Reads it off; none where no frame went out.
+    pub(crate) fn of(took: &Histogram) -> Option<Self> {
+        Some(Self {
+            p50: took.quantile(0.5)?,
+            p99: took.quantile(0.99)?,
+        })
+    }
+}
+
 /// A program that has run.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -134,6 +157,8 @@ pub(crate) struct Run {
     pub(crate) steady: Steady,
     /// Its memory before there were streams; none where that cannot be told.
     pub(crate) idle_rss: Option<u64>,
+    /// Known of the gateway only.
+    pub(crate) latency: Option<Latency>,
     /// Why it does not count; empty when it does.
     pub(crate) faults: Vec<String>,
 }
@@ -147,6 +172,11 @@ impl Run {
     /// Cores for each stream.
     pub(crate) fn cores_a_stream(&self) -> f64 {
         self.cores() / self.streams as f64
+    }
+
+    /// Cores for 10⁹ bits a second of cameras' frames that went out, if each camera gives so many.
+    pub(crate) fn cores_per_gigabit(&self, camera_bits: f64) -> f64 {
+        self.cores_a_stream() * 1e9 / camera_bits
     }
 
     /// Bytes of memory for each stream.

@@ -1,6 +1,7 @@
 //! What is measured, from the arguments and the environment.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Context as _, bail, ensure};
@@ -8,17 +9,32 @@ use huiju_sim::platform::Media;
 
 use crate::cases::{Case, USUAL};
 
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Task {
+    /// A case, as it is but for `HUIJU_BENCH_CAMERAS`, `HUIJU_BENCH_CLIP`, `HUIJU_BENCH_AUDIO`, `HUIJU_BENCH_COPIES`
+    /// (sessions a camera), `HUIJU_BENCH_TRANSPORT` (udp, tcp-passive, tcp-active) and `HUIJU_BENCH_PEERS` (cameras of
+    /// FFmpeg and GStreamer; 0 leaves them out).
+    Case(Case),
+    /// `growth`: more and more cameras, and more and more sessions of one.
+    Growth,
+    /// `catalogue`: more and more cameras that nobody looks at.
+    Catalogue,
+}
+
 /// What is measured, how long, and how often.
 #[derive(Clone, Debug)]
 pub(crate) struct Parameters {
-    /// Arguments behind `--`, or `HUIJU_BENCH_CASE` (commas between them); each as it is but for `HUIJU_BENCH_CAMERAS`,
-    /// `HUIJU_BENCH_CLIP`, `HUIJU_BENCH_AUDIO`, `HUIJU_BENCH_COPIES` (sessions a camera), `HUIJU_BENCH_TRANSPORT` (udp,
-    /// tcp-passive, tcp-active) and `HUIJU_BENCH_PEERS` (cameras of FFmpeg and GStreamer; 0 leaves them out).
-    pub(crate) cases: Vec<Case>,
+    /// Arguments behind `--`, or `HUIJU_BENCH_CASE` (commas between them).
+    pub(crate) tasks: Vec<Task>,
     /// `HUIJU_BENCH_SECONDS`: how long each run is measured, 12.
     pub(crate) seconds: u32,
-    /// `HUIJU_BENCH_ROUNDS`: how often each program runs, 5.
-    pub(crate) rounds: usize,
+    /// `HUIJU_BENCH_ROUNDS`: how often each program runs: 5 times in a case, once in a growth.
+    pub(crate) rounds: Option<usize>,
+    /// `HUIJU_BENCH_MOST`: larger sizes of a growth or a catalogue are left out.
+    pub(crate) most: usize,
+    /// `HUIJU_BENCH_CHARTS`: the folder that charts of a growth and a catalogue are written into; none without it.
+    pub(crate) charts: Option<PathBuf>,
 }
 
 impl Parameters {
@@ -32,23 +48,36 @@ impl Parameters {
             [] => variable("HUIJU_BENCH_CASE", USUAL.to_owned())?,
             named => named.join(","),
         };
-        let cases = names
-            .split(',')
-            .map(|name| changed(Case::named(name.trim())?));
+        let tasks = names.split(',').map(|name| Task::named(name.trim()));
         let parameters = Self {
-            cases: cases.collect::<anyhow::Result<_>>()?,
+            tasks: tasks.collect::<anyhow::Result<_>>()?,
             seconds: variable("HUIJU_BENCH_SECONDS", SECONDS)?,
-            rounds: variable("HUIJU_BENCH_ROUNDS", ROUNDS)?,
+            rounds: text("HUIJU_BENCH_ROUNDS")?
+                .map(|text| text.parse())
+                .transpose()
+                .context("HUIJU_BENCH_ROUNDS")?,
+            most: variable("HUIJU_BENCH_MOST", usize::MAX)?,
+            charts: text("HUIJU_BENCH_CHARTS")?.map(PathBuf::from),
         };
         ensure!(
             parameters.seconds > 0,
             "HUIJU_BENCH_SECONDS must be 1 or more"
         );
         ensure!(
-            parameters.rounds > 0,
+            parameters.rounds != Some(0),
             "HUIJU_BENCH_ROUNDS must be 1 or more"
         );
         Ok(parameters)
+    }
+}
+
+impl Task {
+    fn named(name: &str) -> anyhow::Result<Self> {
+        Ok(match name {
+            "growth" => Self::Growth,
+            "catalogue" => Self::Catalogue,
+            case => Self::Case(changed(Case::named(case)?)?),
+        })
     }
 }
 
@@ -120,6 +149,5 @@ impl FromStr for Transport {
 
 /// Whole turns of every clip.
 const SECONDS: u32 = 12;
-const ROUNDS: usize = 5;
 /// Each has two ports of the gateway, which gets 10,000 of them.
 const STREAMS_MAX: usize = 5000;

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use huiju_sim::clips::Codec;
 use tokio::process::Command;
 
-use crate::measured::{Faults, Program, Received, Run, Steady};
+use crate::measured::{self, Faults, Program, Received, Run, Steady};
 use crate::processes::{LIMIT, Process};
 use crate::receivers::{Kind, Receivers};
 use crate::usage::Usage;
@@ -42,6 +42,7 @@ pub(crate) async fn run(world: &World, program: Program, cameras: usize) -> anyh
         };
         Ok((usage, received))
     };
+    measured::settle().await;
     let steady = Steady::measure(world, look).await?;
 
     for process in &mut processes {
@@ -59,6 +60,7 @@ pub(crate) async fn run(world: &World, program: Program, cameras: usize) -> anyh
         streams: cameras,
         steady,
         idle_rss: None,
+        latency: None,
         faults: faults.0,
     })
 }

@@ -8,15 +8,15 @@ use huiju_sim::platform::{Media, Options, Platform, Session, Stats};
 use tokio::time::{Instant, sleep};
 
 use crate::cases::Case;
-use crate::gateway::{Counters, Gateway};
-use crate::measured::{Faults, Program, Received, Run, Steady};
+use crate::gateway::{Counters, Gateway, Setup};
+use crate::measured::{self, Faults, Latency, Program, Received, Run, Steady};
 use crate::processes::LIMIT;
 use crate::world::World;
 
 /// Starts the gateway, lets it relay, and stops it.
 pub(crate) async fn run(world: &World, cameras: usize) -> anyhow::Result<Run> {
     let (case, platform) = (&world.case, &world.platform);
-    let mut gateway = Gateway::start(case, cameras)?;
+    let mut gateway = Gateway::start(&Setup::of(case, cameras)?)?;
     tokio::select! {
         registered = platform.registered(LIMIT) => registered.context("the gateway did not register")?,
         failed = gateway.ended() => return Err(failed),
@@ -36,7 +36,10 @@ pub(crate) async fn run(world: &World, cameras: usize) -> anyhow::Result<Run> {
         };
         Ok((gateway.usage()?, received))
     };
+    measured::settle().await;
+    let taken_before = gateway.forwarded().await?;
     let steady = Steady::measure(world, look).await?;
+    let taken = gateway.forwarded().await?.since(&taken_before)?;
 
     let whole = finish(sessions).await?;
     let after = gateway.counters().await?;
@@ -52,6 +55,7 @@ pub(crate) async fn run(world: &World, cameras: usize) -> anyhow::Result<Run> {
         streams: case.streams(cameras),
         steady,
         idle_rss: (case.copies > 0).then_some(idle.rss),
+        latency: Latency::of(&taken),
         faults: faults(world, cameras, &steady, &whole, (&before, &after)),
     })
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cases::Case;
 use crate::measured::{Program, Run};
+use crate::spread::Spread;
 
 /// The file of all cases.
 #[derive(Debug)]
@@ -36,7 +37,8 @@ impl Report {
         })
     }
 
-    fn write(&mut self, line: &Value) -> anyhow::Result<()> {
+    /// Writes a line of JSON.
+    pub(crate) fn write(&mut self, line: &Value) -> anyhow::Result<()> {
         Ok(writeln!(self.0, "{line}")?)
     }
 }
@@ -67,9 +69,11 @@ impl Table<'_> {
             steady.received.lost.to_string(),
             format!("{:.4}", run.cores()),
             format!("{:.3}", run.cores_a_stream() * 1e3),
-            format!("{:.3}", self.cores_per_gigabit(run)),
+            format!("{:.3}", run.cores_per_gigabit(self.camera_bits)),
             format!("{:.1}", steady.rss as f64 / MEBIBYTE),
             or_dash(rss, |rss| (rss / 1024).to_string()),
+            or_dash(run.latency, |latency| format!("{:.3}", latency.p50 * 1e3)),
+            or_dash(run.latency, |latency| format!("{:.3}", latency.p99 * 1e3)),
             format!("{:.3}", steady.cores(steady.farm)),
             format!("{:.3}", steady.cores(steady.bench)),
             format!("{:.3}", steady.cores(steady.others)),
@@ -84,6 +88,7 @@ impl Table<'_> {
             "case": self.case.name,
             "round": round,
             "program": run.program.name(),
+            "clip": self.case.video.name(),
             "cameras": self.case.cameras,
             "streams": run.streams,
             "seconds": steady.time.as_secs_f64(),
@@ -92,19 +97,16 @@ impl Table<'_> {
             "lost": steady.received.lost,
             "cores": run.cores(),
             "cores_a_stream": run.cores_a_stream(),
-            "cores_per_gigabit": self.cores_per_gigabit(run),
+            "cores_per_gigabit": run.cores_per_gigabit(self.camera_bits),
             "rss": steady.rss,
             "rss_a_stream": rss,
+            "p50_seconds": run.latency.map(|latency| latency.p50),
+            "p99_seconds": run.latency.map(|latency| latency.p99),
             "farm_cores": steady.cores(steady.farm),
             "bench_cores": steady.cores(steady.bench),
             "other_cores": steady.cores(steady.others),
             "faults": run.faults,
         }))
-    }
-
-    /// Cores for 10⁹ bits a second of cameras' frames that went out.
-    fn cores_per_gigabit(&self, run: &Run) -> f64 {
-        run.cores_a_stream() * 1e9 / self.camera_bits
     }
 
     /// Writes what each program costs, and how often the gateway costs what another does.
@@ -148,30 +150,8 @@ fn pair(runs: &[Run], other: Program) -> Option<(usize, f64)> {
     (gateway.counts() && other.counts()).then(|| (other.streams, gateway.cores() / other.cores()))
 }
 
-/// A median, and how far values lie from it.
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
-    count: usize,
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        let count = values.len();
-        let (least, most) = (*values.first()?, *values.last()?);
-        Some(Self {
-            median: f64::midpoint(values[(count - 1) / 2], values[count / 2]),
-            least,
-            most,
-            count,
-        })
-    }
-}
-
 /// As wide as their columns.
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 16] = [
     "round",
     "  program",
     "streams",
@@ -183,6 +163,8 @@ const HEADER: [&str; 14] = [
     "cores/Gbit/s",
     "RSS MiB",
     "KiB/stream",
+    " p50 ms",
+    " p99 ms",
     "farm cores",
     "bench cores",
     "other cores",

@@ -1,19 +1,41 @@
 //! Which program runs when: pairs next to each other, and each round in the other order.
 
 use crate::cases::Case;
+use crate::expected::Expected;
 use crate::measured::{Program, Run};
 use crate::report::Report;
 use crate::world::World;
 
-/// Measures a case; returns whether every run counts.
+/// What a case came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// What each camera gave.
+    pub(crate) expected: Expected,
+    pub(crate) rounds: Vec<Vec<Run>>,
+}
+
+impl Outcome {
+    /// All runs.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.rounds.iter().flatten()
+    }
+
+    /// Whether every run counts.
+    pub(crate) fn counts(&self) -> bool {
+        self.runs().all(Run::counts)
+    }
+}
+
+/// Measures a case.
 pub(crate) async fn measure(
     case: Case,
     seconds: u32,
     rounds: usize,
     report: &mut Report,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Outcome> {
     let mut world = Box::pin(World::start(case, seconds)).await?;
-    let mut table = report.begin(&case, world.farm.expected().bits_per_second())?;
+    let expected = world.farm.expected().clone();
+    let mut table = report.begin(&case, expected.bits_per_second())?;
     let mut runs: Vec<Vec<Run>> = Vec::new();
     for round in 0..rounds {
         let mut done = Vec::new();
@@ -26,7 +48,10 @@ pub(crate) async fn measure(
     }
     world.stop().await?;
     table.ratios(&runs)?;
-    Ok(runs.iter().flatten().all(Run::counts))
+    Ok(Outcome {
+        expected,
+        rounds: runs,
+    })
 }
 
 /// What runs in a round, with how many cameras. FFmpeg and GStreamer are compared with a gateway of as many streams.

@@ -7,4 +7,5 @@ pub mod chart;
 pub mod clips;
 pub mod farm;
 pub mod floor;
+pub mod histogram;
 pub mod platform;
