@@ -14,6 +14,8 @@ pub(crate) struct Case {
     /// Sessions of each camera; with none, cameras are pulled and nobody looks.
     pub(crate) copies: usize,
     pub(crate) transport: Media,
+    /// The gateway's `media.burst`.
+    pub(crate) burst: &'static str,
     /// How many cameras FFmpeg and GStreamer relay to be compared with; none where they cannot do the same.
     pub(crate) peers: usize,
 }
@@ -71,10 +73,11 @@ pub(crate) const ONE_SESSION: Case = Case {
     audio: None,
     copies: 1,
     transport: Media::Udp,
+    burst: "32KiB",
     peers: PEERS,
 };
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 11] = [
     ONE_SESSION,
     Case {
         name: "200x4m",
@@ -118,6 +121,20 @@ const CASES: [Case; 9] = [
         name: "h265",
         cameras: 200,
         video: ClipKind::H2651080p,
+        ..ONE_SESSION
+    },
+    // With the cameras and the receivers this is about 60 % of two cores.
+    Case {
+        name: "load",
+        cameras: 480,
+        peers: 0,
+        ..ONE_SESSION
+    },
+    Case {
+        name: "load-unpaced",
+        cameras: 480,
+        burst: "none",
+        peers: 0,
         ..ONE_SESSION
     },
     // GStreamer's muxer takes no G.711.

@@ -65,6 +65,7 @@ impl Point {
             pull: "on_demand",
             probe: "none",
             sessions: 1,
+            burst: "32KiB",
         };
         let began = Instant::now();
         let first = Start::measure(began, Gateway::start(&setup)?, cameras).await?;

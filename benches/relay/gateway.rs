@@ -132,6 +132,8 @@ pub(crate) struct Setup {
     pub(crate) probe: &'static str,
     /// Of its platform, at most.
     pub(crate) sessions: usize,
+    /// What leaves at once of a frame.
+    pub(crate) burst: &'static str,
 }
 
 impl Setup {
@@ -149,6 +151,7 @@ impl Setup {
             pull,
             probe: "10m",
             sessions: case.streams(cameras),
+            burst: case.burst,
         })
     }
 }
@@ -201,7 +204,7 @@ fn config(setup: &Setup) -> serde_json::Value {
             "address": format!("{PLATFORM_IP}:5060"), "local_gb_id": usual.lower_id,
             "password": {"file": "district.pw"},
             "catalogue": {"share": {"departments": DEPARTMENTS.each_ref().map(|department| department.id)}},
-            "media": {"networks": [format!("{PLATFORM_IP}/32")]},
+            "media": {"networks": [format!("{PLATFORM_IP}/32")], "burst": setup.burst},
             "authority": {"document": "天综治〔2025〕12号", "unit": "区综治中心", "purpose": "公共安全视频共享"},
             "limits": {"sessions": setup.sessions, "bandwidth": "10Gbps"},
         }],

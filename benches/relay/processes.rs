@@ -65,7 +65,13 @@ impl Process {
     pub(crate) async fn ended(&mut self) -> anyhow::Error {
         let status = self.child.wait().await;
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        anyhow::anyhow!("{} ended: {status:?}\n{log}", self.name)
+        let from = log.lines().count().saturating_sub(LINES_TOLD);
+        let last: Vec<_> = log.lines().skip(from).collect();
+        let (name, path) = (&self.name, self.log.display());
+        anyhow::anyhow!(
+            "{name} ended: {status:?}; see {path}, which ends\n{}",
+            last.join("\n")
+        )
     }
 
     /// Sends it a signal.
@@ -113,3 +119,5 @@ pub(crate) fn folder() -> anyhow::Result<PathBuf> {
 
 /// How long any step may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+/// Of the log of a process that ended by itself.
+const LINES_TOLD: usize = 20;
