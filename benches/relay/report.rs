@@ -109,31 +109,54 @@ impl Table<'_> {
         }))
     }
 
-    /// Writes what each program costs, and how often the gateway costs what another does.
+    /// Writes how often the gateway costs a stream what another program does: at as many streams as the other has, and
+    /// at all streams of the case, where the others are too many processes for the machine.
     pub(crate) fn ratios(&mut self, rounds: &[Vec<Run>]) -> anyhow::Result<()> {
-        for other in [Program::Floor, Program::Ffmpeg, Program::Gstreamer] {
-            let pairs = rounds.iter().filter_map(|runs| pair(runs, other));
-            let (streams, ratios): (Vec<usize>, Vec<f64>) = pairs.unzip();
-            let (Some(streams), Some(spread)) = (streams.first(), Spread::of(ratios)) else {
-                continue;
-            };
-            let name = format!("gateway/{}", other.name());
-            println!(
-                "{name:<17} at {streams} streams: {:.2} ({:.2} to {:.2} in {} pairs)",
-                spread.median, spread.least, spread.most, spread.count
-            );
-            self.report.write(&json!({
-                "case": self.case.name,
-                "ratio": name,
-                "streams": streams,
-                "median": spread.median,
-                "least": spread.least,
-                "most": spread.most,
-                "pairs": spread.count,
-            }))?;
+        let all = self.case.streams(self.case.cameras);
+        let peers = self.case.streams(self.case.peers);
+        for (other, streams) in [
+            (Program::Floor, all),
+            (Program::Ffmpeg, peers),
+            (Program::Gstreamer, peers),
+        ] {
+            self.ratio(rounds, other, streams, streams)?;
+            if all != streams {
+                self.ratio(rounds, other, all, streams)?;
+            }
         }
         println!();
         Ok(())
+    }
+
+    fn ratio(
+        &mut self,
+        rounds: &[Vec<Run>],
+        other: Program,
+        streams: usize,
+        others: usize,
+    ) -> anyhow::Result<()> {
+        let ratio = |runs: &Vec<Run>| {
+            let gateway = cost(runs, Program::Gateway, streams)?;
+            Some(gateway / cost(runs, other, others)?)
+        };
+        let Some(spread) = Spread::of(rounds.iter().filter_map(ratio).collect()) else {
+            return Ok(());
+        };
+        let name = format!("gateway/{}", other.name());
+        println!(
+            "{name:<17} a stream, of {streams} and {others}: {:.2} ({:.2} to {:.2} in {} pairs)",
+            spread.median, spread.least, spread.most, spread.count
+        );
+        self.report.write(&json!({
+            "case": self.case.name,
+            "ratio": name,
+            "streams": streams,
+            "streams_of_other": others,
+            "median": spread.median,
+            "least": spread.least,
+            "most": spread.most,
+            "pairs": spread.count,
+        }))
     }
 }
 
@@ -141,13 +164,10 @@ fn or_dash<T>(value: Option<T>, write: impl Fn(T) -> String) -> String {
     value.map_or_else(|| "-".to_owned(), write)
 }
 
-/// The ratio of the costs of the gateway and another in a round, at the other's number of streams, if both count.
-fn pair(runs: &[Run], other: Program) -> Option<(usize, f64)> {
-    let other = runs.iter().find(|run| run.program == other)?;
-    let gateway = runs
-        .iter()
-        .find(|run| run.program == Program::Gateway && run.streams == other.streams)?;
-    (gateway.counts() && other.counts()).then(|| (other.streams, gateway.cores() / other.cores()))
+/// What a stream of a program costs, if its run with so many streams counts.
+fn cost(runs: &[Run], program: Program, streams: usize) -> Option<f64> {
+    let is_it = |run: &&Run| run.program == program && run.streams == streams && run.counts();
+    Some(runs.iter().find(is_it)?.cores_a_stream())
 }
 
 /// As wide as their columns.
