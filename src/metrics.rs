@@ -444,8 +444,8 @@ impl Registrar<'_> {
 }
 
 /// Buckets of the way through the gateway: a frame that waits for half of its interval is late.
-const FORWARD_SECONDS: [f64; 10] = [
-    0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5,
+const FORWARD_SECONDS: [f64; 13] = [
+    0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5,
 ];
 /// Buckets of all other times: from a stream that runs to a camera that takes its whole budget.
 const SECONDS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0];
