@@ -50,13 +50,15 @@ impl Case {
         let audio = self.audio.map(|audio| format!(" and {audio}"));
         let audio = audio.unwrap_or_default();
         let transport = self.transport.name();
+        let cameras = match cameras {
+            1 => "1 camera".to_owned(),
+            _ => format!("{cameras} cameras"),
+        };
         match copies {
-            0 => format!("{name}: {cameras} cameras of {video}{audio}, pulled and not looked at"),
-            1 => format!(
-                "{name}: {cameras} cameras of {video}{audio}, a session each over {transport}"
-            ),
+            0 => format!("{name}: {cameras} of {video}{audio}, pulled and not looked at"),
+            1 => format!("{name}: {cameras} of {video}{audio}, a session each over {transport}"),
             _ => format!(
-                "{name}: {cameras} cameras of {video}{audio}, {copies} sessions each over {transport}"
+                "{name}: {cameras} of {video}{audio}, {copies} sessions each over {transport}"
             ),
         }
     }

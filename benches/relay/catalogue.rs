@@ -1,7 +1,7 @@
 //! `catalogue`: what cameras cost that are listed, shared with a platform, and looked at by nobody.
 //!
-//! Nothing is at their addresses, and nothing asks there. The platform is not there either: the gateway holds the tree
-//! that it would be told.
+//! Nothing is at their addresses, and the gateway asks nothing there. The platform is not there either: the tree of a
+//! platform is made when it is told, and is not among the figures.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;

@@ -14,10 +14,7 @@ pub(super) fn write(folder: &Path, [small, large, sessions]: [&Curve; 3]) -> any
             "performance-streams.svg",
             vec![cores(small), cores(large), memory(large)],
         ),
-        (
-            "performance-sessions.svg",
-            vec![cores(sessions), cores_each(sessions)],
-        ),
+        ("performance-sessions.svg", vec![cores(sessions)]),
         (
             "performance-latency.svg",
             vec![latency(small), latency(large), latency(sessions)],
@@ -39,16 +36,6 @@ fn cores(curve: &Curve) -> Chart {
         line(curve, "floor", |point| Some(point.floor.cores)),
     ];
     chart(curve, "处理器核", "cores", "", lines)
-}
-
-fn cores_each(curve: &Curve) -> Chart {
-    let each = |cores: f64, point: &Point| Some(cores / point.size as f64 * 1e3);
-    let lines = vec![
-        line(curve, "huiju", |point| each(point.gateway.cores, point)),
-        line(curve, "floor", |point| each(point.floor.cores, point)),
-    ];
-    let (zh, en) = ("每会话千分之一核", "thousandths of a core a session");
-    chart(curve, zh, en, "mcores", lines)
 }
 
 fn memory(curve: &Curve) -> Chart {

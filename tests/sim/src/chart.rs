@@ -79,7 +79,8 @@ fn draw(
     if chart.lines.len() > 1 {
         plot.configure_series_labels()
             .position(SeriesLabelPosition::LowerRight)
-            .background_style(WHITE)
+            // Lines shine through.
+            .background_style(WHITE.mix(0.6))
             .border_style(RGBColor(225, 225, 225))
             .label_font((FONT, 13))
             .draw()?;
