@@ -128,13 +128,13 @@ const CASES: [Case; 11] = [
     // With the cameras and the receivers this is about 60 % of two cores.
     Case {
         name: "load",
-        cameras: 480,
+        cameras: 700,
         peers: 0,
         ..ONE_SESSION
     },
     Case {
         name: "load-unpaced",
-        cameras: 480,
+        cameras: 700,
         burst: "none",
         peers: 0,
         ..ONE_SESSION
