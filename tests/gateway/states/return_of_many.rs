@@ -50,10 +50,10 @@ async fn cameras_of_six_departments_that_return_at_once_come_evenly_and_disturb_
     let unevenness = unevenness(returned_at, returns);
     assert!(unevenness <= 3.0, "all departments: {unevenness}");
 
+    assert_eq!(world.metric("huiju_source_packets_lost_total").await, 0.0);
     for (number, session) in sessions.into_iter().enumerate() {
         is_undisturbed(&world, number, session, &video).await;
     }
-    assert_eq!(world.metric("huiju_source_packets_lost_total").await, 0.0);
     let violations = world.platform("district").violations();
     assert_eq!(violations, Vec::<String>::new());
     assert_eq!(world.panics(), Vec::<String>::new());
@@ -197,8 +197,8 @@ async fn are_up(world: &World, departments: &[Department], since: Instant) {
     join_all(departments.iter().map(|one| one.is_up(world, since))).await;
 }
 
-/// Has all cameras vanish, for long enough that they are known to be off line and waits between tries have
-/// grown to 16 s and more; the pictures of the seventh department are the clock. Limits hold meanwhile too.
+/// Has all cameras vanish for some twenty seconds, until all are known to be off line; the pictures of the
+/// seventh department are the clock. Limits hold meanwhile too.
 async fn vanish(world: &World, departments: &[Department], watched: &Session) {
     let refused = || join_all(departments.iter().map(|one| one.refused(world)));
     let before = refused().await;
@@ -235,6 +235,7 @@ fn unevenness(begin: Instant, mut moments: Vec<Instant>) -> f64 {
 /// Ends a session of the seventh department: one pull gave every frame of the whole time, bit for bit.
 async fn is_undisturbed(world: &World, number: usize, session: Session, video: &Clip) {
     let camera = world.camera(&name("traffic", number));
+    assert_eq!(camera.stats().connections_total, 1);
     let sent = camera.stats().video.frames;
     // What was on its way when the session began, and is now, is less than a second.
     let came = session.wait_for(|stats| stats.frames + 25 >= sent, SOON);
@@ -242,7 +243,6 @@ async fn is_undisturbed(world: &World, number: usize, session: Session, video: &
     session.bye().await.unwrap();
     let recording = session.finish().await.unwrap();
     is_unbroken(&recording, video);
-    assert_eq!(camera.stats().connections_total, 1);
 }
 
 /// Connections a second that they allow, less than the gateway's 250 together, and how many cameras they
@@ -260,5 +260,5 @@ const WATCHED: [Media; 3] = [Media::Udp, Media::TcpPassive, Media::TcpActive];
 /// The second byte of the first department's addresses; worlds differ in the third.
 const FIRST_SUBNET: usize = 61;
 const IN_SUBNET: usize = 200;
-/// Twenty seconds.
+/// In twenty seconds.
 const OUTAGE_FRAMES: u64 = 500;
