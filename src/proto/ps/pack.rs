@@ -65,6 +65,11 @@ impl Pack {
         headers.zip(parts).flat_map(<[&[u8]; 2]>::from)
     }
 
+    /// The bytes of the frame.
+    pub fn data(&self) -> &Bytes {
+        &self.data
+    }
+
     /// How many bytes the pieces have together.
     #[expect(
         clippy::len_without_is_empty,

@@ -5,6 +5,7 @@
 
 mod aac;
 mod g711;
+mod gather;
 mod h264;
 mod h265;
 mod packetize;
@@ -13,9 +14,8 @@ mod sender_report;
 mod video;
 
 pub use aac::AacConfig;
-pub use packetize::{
-    Framing, GATHERED_MAX, HEADER_LEN, Heads, PAYLOAD_MAX, Packetizer, Packets, Slices,
-};
+pub use gather::{GATHERED_MAX, HEADER_LEN, Heads, Laid, PAYLOAD_MAX, Slices};
+pub use packetize::{Framing, Packetizer, Packets};
 pub use reception::{Arrival, Header, Reception};
 pub use sender_report::SenderReport;
 

@@ -9,9 +9,10 @@
 //! lengths:    length 2 | header 12 | payload 1400 | length 2 | …
 //! ```
 
-use std::io::IoSlice;
-
 use super::Ssrc;
+use super::gather::{
+    Cursor, GATHERED_MAX, HEADER_LEN, Head, Heads, LENGTH_LEN, Laid, PAYLOAD_MAX, Slices,
+};
 use crate::proto::ps::Pack;
 
 /// How packets follow one another on their way.
@@ -23,21 +24,16 @@ pub enum Framing {
     Lengths,
 }
 
-/// Bytes of an RTP header without extensions.
-pub const HEADER_LEN: usize = 12;
-/// The most payload bytes of a packet: the header and UDP/IP fit an Ethernet frame.
-pub const PAYLOAD_MAX: usize = 1400;
-/// The most packets that are gathered at once: within 64 segments and 65,507 bytes, the limits of an
-/// offloaded send.
-pub const GATHERED_MAX: usize = 44;
-
 /// Numbers the packets of one session.
 #[derive(Debug)]
 pub struct Packetizer {
     ssrc: Ssrc,
     payload_type: u8,
+    /// The number of the first packet of the pack at hand, and its time.
     sequence: u16,
-    last_time: Option<u32>,
+    time: Option<u32>,
+    /// The number of the first packet of the next pack.
+    next: u16,
 }
 
 impl Packetizer {
@@ -47,7 +43,8 @@ impl Packetizer {
             ssrc,
             payload_type,
             sequence,
-            last_time: None,
+            time: None,
+            next: sequence,
         }
     }
 
@@ -56,20 +53,25 @@ impl Packetizer {
     /// Audio and video may have one time; packs that follow one another must not (GB/T 28181-2022
     /// §4.3.6), so the second is one tick later.
     pub fn cut<'a>(&mut self, pack: &'a Pack, framing: Framing) -> Packets<'a> {
-        let is_same = self.last_time == Some(pack.time());
-        let time = pack.time().wrapping_add(u32::from(is_same));
-        self.last_time = Some(time);
-        let packets = Packets {
+        let is_same = self.time == Some(pack.time());
+        self.time = Some(pack.time().wrapping_add(u32::from(is_same)));
+        self.sequence = self.next;
+        let packets = self.packets(pack, framing);
+        // Modulo 2¹⁶, as packets are numbered.
+        self.next = self.sequence.wrapping_add(packets.count() as u16);
+        packets
+    }
+
+    /// The packets of `pack`, the one that was cut last.
+    pub fn packets<'a>(&self, pack: &'a Pack, framing: Framing) -> Packets<'a> {
+        Packets {
             pack,
             framing,
             ssrc: self.ssrc,
             payload_type: self.payload_type,
             sequence: self.sequence,
-            time,
-        };
-        // Modulo 2¹⁶, as packets are numbered.
-        self.sequence = self.sequence.wrapping_add(packets.count() as u16);
-        packets
+            time: self.time.unwrap_or_else(|| pack.time()),
+        }
     }
 }
 
@@ -117,10 +119,7 @@ impl<'a> Packets<'a> {
     where
         'a: 's,
     {
-        let first = from / self.packet_len();
-        let count = most
-            .min(GATHERED_MAX)
-            .min(self.count() - first.min(self.count()));
+        let (first, count) = self.range(from, most);
         for (n, head) in heads.0.iter_mut().take(count).enumerate() {
             self.write_head(first + n, head);
         }
@@ -135,6 +134,35 @@ impl<'a> Packets<'a> {
         // What of the first packet has left already.
         slices.skip(from % self.packet_len());
         slices.bytes
+    }
+
+    /// Returns what [`Self::gather`] gathers in one piece, if right before the same packets were asked for, most likely
+    /// for another session: then they are laid out in `laid` once, and each session but writes its headers. The kernel
+    /// takes one piece with half the effort of many.
+    pub fn lay<'l>(&self, from: usize, most: usize, laid: &'l mut Laid) -> Option<&'l [u8]> {
+        let (first, count) = self.range(from, most);
+        if !from.is_multiple_of(self.packet_len())
+            || !laid.was_asked_for(self.pack, first, count, self.head_len())
+        {
+            return None;
+        }
+        let without_length = LENGTH_LEN + HEADER_LEN - self.head_len();
+        for (n, packet) in laid.packets(self.packet_len()).enumerate() {
+            let mut head = Head::default();
+            self.write_head(first + n, &mut head);
+            let head = head.get(without_length..).unwrap_or_default();
+            if let Some(room) = packet.get_mut(..head.len()) {
+                room.copy_from_slice(head);
+            }
+        }
+        Some(laid.bytes())
+    }
+
+    /// The number of the packet that the byte at `from` belongs to, and how many are gathered from there on.
+    fn range(&self, from: usize, most: usize) -> (usize, usize) {
+        let first = from / self.packet_len();
+        let left = self.count() - first.min(self.count());
+        (first, most.min(GATHERED_MAX).min(left))
     }
 
     fn head_len(&self) -> usize {
@@ -159,118 +187,13 @@ impl<'a> Packets<'a> {
     }
 }
 
-type Head = [u8; LENGTH_LEN + HEADER_LEN];
-
-/// Room for the headers of packets that are gathered.
-#[derive(Debug)]
-pub struct Heads([Head; GATHERED_MAX]);
-
-impl Default for Heads {
-    fn default() -> Self {
-        Self([Head::default(); GATHERED_MAX])
-    }
-}
-
-/// Slices of packets that are gathered, and room for more.
-#[derive(Debug)]
-pub struct Slices<'a> {
-    room: [IoSlice<'a>; SLICES_MAX],
-    /// Where those that count begin and end.
-    from: usize,
-    to: usize,
-    bytes: usize,
-}
-
-impl Default for Slices<'_> {
-    fn default() -> Self {
-        Self {
-            room: [IoSlice::new(&[]); SLICES_MAX],
-            from: 0,
-            to: 0,
-            bytes: 0,
-        }
-    }
-}
-
-impl<'a> Slices<'a> {
-    /// Those that were gathered.
-    pub fn get(&self) -> &[IoSlice<'a>] {
-        self.room.get(self.from..self.to).unwrap_or_default()
-    }
-
-    fn clear(&mut self) {
-        (self.from, self.to, self.bytes) = (0, 0, 0);
-    }
-
-    fn push(&mut self, bytes: &'a [u8]) {
-        if let Some(slice) = self.room.get_mut(self.to) {
-            *slice = IoSlice::new(bytes);
-            self.to += 1;
-            self.bytes += bytes.len();
-        }
-    }
-
-    fn skip(&mut self, bytes: usize) {
-        let bytes = bytes.min(self.bytes);
-        if bytes > 0 {
-            self.bytes -= bytes;
-            let mut rest = self.room.get_mut(..self.to).unwrap_or_default();
-            IoSlice::advance_slices(&mut rest, bytes);
-            self.from = self.to - rest.len();
-        }
-    }
-}
-
-/// A place in a pack.
-struct Cursor<'a, P> {
-    pieces: P,
-    /// What is left of the piece at hand.
-    rest: &'a [u8],
-}
-
-impl<'a> Cursor<'a, ()> {
-    fn at(pack: &'a Pack, mut offset: usize) -> Cursor<'a, impl Iterator<Item = &'a [u8]>> {
-        let mut pieces = pack.pieces();
-        let mut rest: &[u8] = &[];
-        for piece in pieces.by_ref() {
-            if let Some(behind) = piece.get(offset..) {
-                rest = behind;
-                break;
-            }
-            offset -= piece.len();
-        }
-        Cursor { pieces, rest }
-    }
-}
-
-impl<'a, P: Iterator<Item = &'a [u8]>> Cursor<'a, P> {
-    /// Hands over the next `bytes`, or what there is of them.
-    fn take(&mut self, mut bytes: usize, mut put: impl FnMut(&'a [u8])) {
-        while bytes > 0 {
-            if self.rest.is_empty() {
-                match self.pieces.next() {
-                    Some(piece) => self.rest = piece,
-                    None => return,
-                }
-            }
-            let (now, later) = self.rest.split_at(self.rest.len().min(bytes));
-            put(now);
-            bytes -= now.len();
-            self.rest = later;
-        }
-    }
-}
-
 const VERSION_2: u8 = 0x80;
 const MARKER: u8 = 0x80;
-/// RFC 4571 §2.
-const LENGTH_LEN: usize = 2;
-/// A header and a payload a packet, and two more where a PES begins inside it: its header, and what is behind
-/// that. A pack header comes with the first; PES headers are 65,522 bytes apart, so that there are two at most.
-const SLICES_MAX: usize = 2 * GATHERED_MAX + 6;
 
 #[cfg(test)]
 mod tests {
+    use std::io::IoSlice;
+
     use super::*;
     use crate::media::{Frame, MediaTime, Payload, VideoCodec};
 
@@ -340,6 +263,37 @@ mod tests {
                 assert_eq!(slices.get().concat_bytes(), whole[from..until]);
                 assert_eq!(gathered, until - from);
             }
+        }
+    }
+
+    #[test]
+    fn packets_that_are_laid_out_for_another_session_are_those_that_it_would_gather() {
+        let (pack, other) = (pack(200_000), pack(200_000));
+        let mut laid = Laid::default();
+        for framing in [Framing::Datagrams, Framing::Lengths] {
+            let sessions = [(1, 96), (2, 97), (3, 98)];
+            let mut sessions = sessions.map(|(n, kind)| Packetizer::new(Ssrc(n), kind, n as u16));
+            for pack in [&pack, &other] {
+                let cut = sessions
+                    .each_mut()
+                    .map(|session| session.cut(pack, framing));
+                let piece = 44 * cut[0].packet_len();
+                for from in [0, piece, 2 * piece, 3 * piece] {
+                    assert!(cut[0].lay(from, 44, &mut laid).is_none());
+                    for packets in &cut {
+                        let (mut heads, mut slices) = (Heads::default(), Slices::default());
+                        packets.gather(from, 44, &mut heads, &mut slices);
+                        let in_one = packets.lay(from, 44, &mut laid).unwrap();
+                        assert_eq!(in_one, slices.get().concat_bytes());
+                    }
+                }
+            }
+            assert!(
+                sessions[0]
+                    .packets(&other, framing)
+                    .lay(1, 44, &mut laid)
+                    .is_none()
+            );
         }
     }
 
