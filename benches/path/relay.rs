@@ -2,12 +2,14 @@
 //! in one thread and without a socket.
 
 use std::hint::black_box;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context as _;
-use huiju::bus::{Publisher, Stream, Subscriber};
+use anyhow::{Context as _, ensure};
+use huiju::bus::{Beside, Item, Outlet, Publisher, Stream};
 use huiju::media::VideoCodec;
 use huiju::proto::rtp::{
-    Depacketizer, Framing, GATHERED_MAX, Header, Heads, Packet, Packetizer, Reception, Slices, Ssrc,
+    Depacketizer, Framing, GATHERED_MAX, Header, Heads, Laid, Packet, Packetizer, Reception,
+    Slices, Ssrc,
 };
 use huiju::proto::rtsp::{Message, Reader};
 use retina::rtp::PacketHeader;
@@ -58,7 +60,8 @@ pub(crate) struct Relay {
     depacketizer: Depacketizer,
     codec: VideoCodec,
     publisher: Publisher,
-    viewers: Vec<(Subscriber, Packetizer)>,
+    viewers: Vec<Beside>,
+    sent: Arc<Mutex<Sent>>,
 }
 
 impl Relay {
@@ -68,7 +71,14 @@ impl Relay {
             Codec::H265 => VideoCodec::H265,
         };
         let stream = Stream::default();
-        let viewer = |n| (stream.subscribe(), Packetizer::new(Ssrc(n), 96, 0));
+        let sent = Arc::new(Mutex::new(Sent::default()));
+        let viewer = |n| {
+            let session = Session {
+                packetizer: Mutex::new(Packetizer::new(Ssrc(n), 96, 0)),
+                sent: sent.clone(),
+            };
+            stream.subscribe().beside(Arc::new(session))
+        };
         Self {
             camera: Camera::new(case.codec),
             reader: Reader::default(),
@@ -77,17 +87,22 @@ impl Relay {
             codec,
             publisher: stream.publish(),
             viewers: (0..case.viewers as u32).map(viewer).collect(),
+            sent: sent.clone(),
         }
     }
 
     /// Relays frames; returns how many bytes the camera sent, and how many the kernel got.
     pub(crate) fn run(&mut self, frames: u32) -> anyhow::Result<(usize, usize)> {
-        let (mut read, mut sent) = (0, 0);
+        let before = lock(&self.sent).bytes;
+        let mut read = 0;
         for _ in 0..frames {
+            for viewer in &mut self.viewers {
+                // As a session's task does once: from there on frames go to its output.
+                ensure!(viewer.try_next().is_none(), "a frame passed an outlet by");
+            }
             read += self.take()?;
-            sent += self.send();
         }
-        Ok((read, sent))
+        Ok((read, lock(&self.sent).bytes - before))
     }
 
     /// As `source::rtsp` takes what was read.
@@ -118,22 +133,42 @@ impl Relay {
         }
         Ok(read.len())
     }
+}
 
-    /// As `sink::gb28181` sends what is new.
-    fn send(&mut self) -> usize {
-        let mut bytes = 0;
-        for (viewer, packetizer) in &mut self.viewers {
-            while let Some((item, _)) = viewer.try_next() {
-                let packets = packetizer.cut(item.pack(), Framing::Datagrams);
-                let (mut sent, mut heads) = (0, Heads::default());
-                while sent < packets.len() {
-                    let mut slices = Slices::default();
-                    sent += packets.gather(sent, GATHERED_MAX, &mut heads, &mut slices);
-                    black_box(slices.get());
-                }
-                bytes += sent;
+/// A session, as `sink::gb28181` sends its frames.
+#[derive(Debug)]
+struct Session {
+    packetizer: Mutex<Packetizer>,
+    sent: Arc<Mutex<Sent>>,
+}
+
+/// What the kernel gets of all sessions.
+#[derive(Debug, Default)]
+struct Sent {
+    bytes: usize,
+    laid: Laid,
+}
+
+impl Outlet for Session {
+    fn take(&self, item: &Arc<Item>, _dropped: u64) -> bool {
+        let Sent { bytes, laid } = &mut *lock(&self.sent);
+        let mut packetizer = lock(&self.packetizer);
+        let packets = packetizer.cut(item.pack(), Framing::Datagrams);
+        let mut sent = 0;
+        while sent < packets.len() {
+            if let Some(piece) = packets.lay(sent, GATHERED_MAX, laid) {
+                sent += black_box(piece).len();
+                continue;
             }
+            let (mut heads, mut slices) = (Heads::default(), Slices::default());
+            sent += packets.gather(sent, GATHERED_MAX, &mut heads, &mut slices);
+            black_box(slices.get());
         }
-        bytes
+        *bytes += sent;
+        true
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

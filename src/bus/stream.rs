@@ -1,13 +1,14 @@
-//! The write and the read side of a stream.
+//! A stream and its write side.
 
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::log::{Cursor, Log, Read};
+use super::log::Log;
+use super::places::{Called, Offer, Outlet, Places};
+use super::subscriber::{Next, Subscriber};
 use crate::media::{AudioCodec, Frame, MediaTime, Payload, Stamp, Timeline, VideoCodec};
 use crate::proto::ps::Pack;
 use crate::proto::rtp::RawFrame;
@@ -43,25 +44,16 @@ impl Item {
 pub struct Stream(Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared(Mutex<Inner>);
+pub(super) struct Shared(Mutex<Inner>);
 
 #[derive(Debug, Default)]
-struct Inner {
+pub(super) struct Inner {
     log: Log,
-    /// The place of each subscriber; `None` where a slot is free.
-    places: Vec<Option<Place>>,
+    places: Places,
     timeline: Timeline,
     audio: Audio,
     /// When the last frame came.
     last_at: Option<Instant>,
-}
-
-/// Where a subscriber reads next.
-#[derive(Debug)]
-struct Place {
-    next: u64,
-    /// Wakes it, while it waits for the next frame.
-    waker: Option<Waker>,
 }
 
 /// Audio enters the stream map at the next key frame after it was heard, and is held back till then.
@@ -93,7 +85,7 @@ impl Stream {
             shared: self.0.clone(),
             has_begun: false,
             has_key: false,
-            woken: Vec::new(),
+            called: Called::default(),
         }
     }
 
@@ -101,31 +93,13 @@ impl Stream {
     pub fn subscribe(&self) -> Subscriber {
         let mut inner = self.0.lock();
         let cursor = inner.log.start();
-        let slot = inner
-            .places
-            .iter()
-            .position(Option::is_none)
-            .unwrap_or(inner.places.len());
-        if slot == inner.places.len() {
-            inner.places.push(None);
-        }
-        if let Some(place) = inner.places.get_mut(slot) {
-            *place = Some(Place {
-                next: cursor.next(),
-                waker: None,
-            });
-        }
-        drop(inner);
-        Subscriber {
-            shared: self.0.clone(),
-            cursor,
-            slot,
-        }
+        let number = inner.places.enter(cursor);
+        Subscriber::new(self.0.clone(), number)
     }
 
     /// How many viewers read the stream.
     pub fn subscribers(&self) -> usize {
-        self.0.lock().places.iter().flatten().count()
+        self.0.lock().places.count()
     }
 }
 
@@ -136,8 +110,8 @@ pub struct Publisher {
     shared: Arc<Shared>,
     has_begun: bool,
     has_key: bool,
-    /// Whom the frame at hand wakes; kept for its room.
-    woken: Vec<Waker>,
+    /// Whom the frame at hand is for; kept for its room.
+    called: Called,
 }
 
 impl Publisher {
@@ -161,9 +135,9 @@ impl Publisher {
             is_key: raw.is_key,
             audio: inner.audio.in_map,
         };
-        inner.push(payload, stamp, raw, now, &mut self.woken);
+        inner.push(payload, stamp, raw, now, &mut self.called);
         drop(inner);
-        self.wake();
+        self.hand_out();
     }
 
     /// Stamps and publishes a packet of audio that came at `now`; never waits.
@@ -173,22 +147,28 @@ impl Publisher {
         let stamp = inner.timeline.stamp_audio(raw.time);
         inner.audio.heard = Some((codec, stamp.pts));
         if self.has_key && inner.audio.in_map == Some(codec) {
-            inner.push(Payload::Audio(codec), stamp, raw, now, &mut self.woken);
+            inner.push(Payload::Audio(codec), stamp, raw, now, &mut self.called);
         }
         drop(inner);
-        self.wake();
+        self.hand_out();
     }
 
-    /// Wakes whom the frame at hand wakes: they want the lock, so that it must be free by then.
-    fn wake(&mut self) {
-        self.woken.drain(..).for_each(Waker::wake);
+    /// Hands the frame at hand to outlets, and wakes all others who wait for it. They want the lock, and sending takes
+    /// its time, so that it must be free.
+    fn hand_out(&mut self) {
+        let Called { offers, woken } = &mut self.called;
+        if !offers.is_empty() {
+            offers.iter_mut().for_each(Offer::make);
+            self.shared.lock().places.handle_offered(offers, woken);
+        }
+        woken.drain(..).for_each(Waker::wake);
     }
 }
 
 impl Drop for Publisher {
     fn drop(&mut self) {
         let mut inner = self.shared.lock();
-        let slowest = inner.slowest();
+        let slowest = inner.places.slowest();
         inner.log.end_session(slowest);
         inner.audio = Audio::default();
     }
@@ -205,14 +185,14 @@ impl Inner {
         self.last_at = Some(now);
     }
 
-    /// Appends a frame that came at `now`; `woken` gets the wakers of those who wait for it.
+    /// Appends a frame that came at `now`; `called` gets whom it is for.
     fn push(
         &mut self,
         payload: Payload,
         stamp: Stamp,
         raw: RawFrame,
         now: Instant,
-        woken: &mut Vec<Waker>,
+        called: &mut Called,
     ) {
         let frame = Frame {
             payload,
@@ -221,78 +201,33 @@ impl Inner {
             scr: stamp.scr,
             data: raw.data,
         };
-        let slowest = self.slowest();
+        let slowest = self.places.slowest();
         self.log.push(Arc::new(Item::new(frame, now)), slowest);
-        let places = self.places.iter_mut().flatten();
-        woken.extend(places.filter_map(|place| place.waker.take()));
+        self.places.handle_frame(&self.log, called);
     }
 
-    fn slowest(&self) -> Option<u64> {
-        let places = self.places.iter().flatten();
-        places.map(|place| place.next).min()
+    /// What is next for the subscriber of a number ([`Places::poll`]).
+    pub(super) fn poll(
+        &mut self,
+        number: usize,
+        cx: &Context<'_>,
+        outlet: Option<&Arc<dyn Outlet>>,
+    ) -> Poll<Next> {
+        self.places.poll(number, &self.log, cx, outlet)
+    }
+
+    /// The subscriber of a number leaves.
+    pub(super) fn leave(&mut self, number: usize) {
+        self.places.leave(number);
     }
 }
 
 /// Audio that was silent for so long leaves the map, in 90 kHz ticks.
 const AUDIO_FORGOTTEN: i64 = 5 * MediaTime::TICKS_PER_SECOND;
 
-/// A viewer's read side of a stream.
-#[derive(Debug)]
-pub struct Subscriber {
-    shared: Arc<Shared>,
-    cursor: Cursor,
-    slot: usize,
-}
-
-impl Subscriber {
-    /// Waits for the next frame; the first is a key frame. Says how many were dropped before it.
-    ///
-    /// Safe to cancel: no frame is lost.
-    pub async fn next(&mut self) -> (Arc<Item>, u64) {
-        poll_fn(|cx| self.poll_next(cx)).await
-    }
-
-    /// Returns the next frame if it is there.
-    pub fn try_next(&mut self) -> Option<(Arc<Item>, u64)> {
-        match self.poll_next(&Context::from_waker(Waker::noop())) {
-            Poll::Ready(read) => Some(read),
-            Poll::Pending => None,
-        }
-    }
-
-    fn poll_next(&mut self, cx: &Context<'_>) -> Poll<(Arc<Item>, u64)> {
-        let mut inner = self.shared.lock();
-        let inner = &mut *inner;
-        let read = inner.log.read(&mut self.cursor);
-        // The slot is this subscriber's own until it is dropped.
-        let Some(Some(place)) = inner.places.get_mut(self.slot) else {
-            return Poll::Pending;
-        };
-        place.next = self.cursor.next();
-        match read {
-            Read::Frame(item, dropped) => Poll::Ready((item, dropped)),
-            Read::Empty => {
-                match &mut place.waker {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    none => *none = Some(cx.waker().clone()),
-                }
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl Drop for Subscriber {
-    fn drop(&mut self) {
-        if let Some(place) = self.shared.lock().places.get_mut(self.slot) {
-            *place = None;
-        }
-    }
-}
-
 impl Shared {
     /// The lock is held for a few instructions and never over a wait; a panic inside leaves plain data.
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -43,7 +43,13 @@ impl Datagrams {
     /// There is no room, or the peer refused what was sent before. `Interrupted`: the way to the peer takes no
     /// offloaded packets; from now on it is given one at a time.
     pub(super) fn try_send(&mut self, packets: &[IoSlice<'_>]) -> io::Result<usize> {
-        match SockRef::from(&self.socket).send_vectored(packets) {
+        let socket = SockRef::from(&self.socket);
+        let sent = match packets {
+            // The shorter way into the kernel.
+            [packets] => socket.send(packets),
+            _ => socket.send_vectored(packets),
+        };
+        match sent {
             // No checksum by the interface, or a path for smaller packets only (udp_send_skb of the kernel).
             Err(error) if self.is_offloaded && is_of_offload(&error) => {
                 self.is_offloaded = false;

@@ -7,8 +7,10 @@
 mod admission;
 mod calls;
 mod datagrams;
+mod far_end;
 mod media;
 mod orders;
+mod output;
 mod pacer;
 mod platform;
 mod platforms;
@@ -22,9 +24,13 @@ mod settings;
 mod subscription;
 mod telling;
 mod transport;
+mod way;
 
 pub use orders::SessionStatus;
 pub use platforms::{Gateway, PlatformStatus, Platforms, PlatformsChange};
 pub use ports::RtpPorts;
 pub use settings::{Authority, Keepalive, Limits, Media, PlatformSettings, SsrcChoice};
 pub use transport::{Sockets, bind};
+
+/// The label of this sink.
+const SINK: &str = "gb28181";

@@ -3,26 +3,28 @@
 //! The platform's task owns the call; this task owns the media. It says [`Event::Ready`] once a key
 //! frame is at hand, sends from the ACK on, and says [`Event::Ended`] when it cannot go on.
 
-use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::info;
 
-use super::media::{self, Bound, Way};
+use super::SINK;
+use super::far_end::FarEnd;
+use super::media::{self, Bound};
+use super::output::{Counters, Output, Sent};
 use super::ports::{PortPair, RtpPorts};
 use super::settings::Media;
-use crate::bus::{Item, Subscriber};
+use crate::bus::{Beside, Next, Outlet};
 use crate::catalog::Camera;
 use crate::clock::wall_clock;
 use crate::descriptors::Descriptors;
-use crate::media::{Frame, MediaTime, Payload};
+use crate::media::Payload;
 use crate::metrics::Metrics;
 use crate::proto::rtp::{Packetizer, SenderReport, Ssrc};
 use crate::proto::sdp::{MediaTransport, Offer};
@@ -156,27 +158,29 @@ impl Session {
     async fn stream(&self, lease: &Lease, bound: Bound, pair: PortPair) -> String {
         let peer = SocketAddr::new(self.offer.address, self.offer.port);
         let refuse = || self.metrics.refuse("rtp_stranger");
-        let way = match bound.open(peer, &self.settings, &refuse, pair).await {
-            Ok(way) => way,
+        let (way, far_end) = match bound.open(peer, &self.settings, &refuse, pair).await {
+            Ok(open) => open,
             Err(error) => return format!("no media connection: {error}"),
         };
         let sessions = self.metrics.sink_sessions.with_label_values(&[SINK]);
         sessions.inc();
         let _running = Running(sessions);
         info!(transport = ?self.offer.transport, %peer, "media is running");
+        let packetizer = Packetizer::new(self.ssrc, self.offer.payload_type, rand::random());
+        let counters = Counters::new(&self.metrics, self.sent.clone());
+        let output = Arc::new(Output::new(way, packetizer, counters));
+        let now = Instant::now();
         let mut sender = Sender {
             session: self,
-            sent: self.metrics.sink_bytes.with_label_values(&[SINK]),
-            picture_at: None,
-            packetizer: Packetizer::new(self.ssrc, self.offer.payload_type, rand::random()),
-            way,
-            packets: 0,
-            octets: 0,
-            began: (Instant::now(), wall_clock()),
-            report_at: Instant::now(),
-            heard_at: Instant::now(),
+            output: &output,
+            far_end,
+            began: (now, wall_clock()),
+            report_at: now,
+            heard_at: now,
         };
-        sender.run(lease.stream().subscribe()).await
+        sender
+            .run(lease.stream().subscribe().beside(output.clone()))
+            .await
     }
 }
 
@@ -192,15 +196,12 @@ impl Drop for Running {
     }
 }
 
+/// A session's task while media runs. Frames pass it by: the bus offers them to the output, and only one that does not
+/// leave at once comes here.
 struct Sender<'a> {
     session: &'a Session,
-    sent: prometheus::IntCounter,
-    /// When the picture before was to be decoded.
-    picture_at: Option<MediaTime>,
-    packetizer: Packetizer,
-    way: Way,
-    packets: u32,
-    octets: u32,
+    output: &'a Output,
+    far_end: FarEnd,
     /// What its reports call now is counted from here: a clock that is set must not shift a picture.
     began: (Instant, SystemTime),
     report_at: Instant,
@@ -208,100 +209,82 @@ struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    async fn run(&mut self, mut viewer: Subscriber) -> String {
-        let mut lost_at = Instant::now() + self.session.settings.lost_grace;
+    async fn run(&mut self, mut viewer: Beside) -> String {
         // One timer for the whole session, looked at when it fires: frames only move its due time.
-        let check = sleep_until(self.ends_at(lost_at));
+        let check = sleep_until(self.report_at);
         tokio::pin!(check);
         loop {
             tokio::select! {
                 biased;
-                (item, dropped) = viewer.next() => {
-                    if dropped > 0 {
-                        debug!(dropped, "the platform reads too slowly");
-                        self.session.metrics.bus_frames_dropped.with_label_values(&[SINK]).inc_by(dropped);
+                next = viewer.next() => {
+                    if let Next::Frame(item, dropped) = next {
+                        self.output.take(&item, dropped);
                     }
-                    if let Err(error) = self.send(&item).await {
+                    if let Err(error) = self.finish().await {
                         return format!("the platform cannot be reached: {error}");
                     }
-                    // A peer that made us wait did not make the camera wait.
-                    lost_at = Instant::now() + self.session.settings.lost_grace;
                 }
-                heard = poll_fn(|cx| self.way.poll_heard(cx)) => match heard {
+                heard = self.far_end.heard() => match heard {
                     Ok(()) => self.heard_at = Instant::now(),
                     Err(error) => return format!("the platform closed the connection: {error}"),
                 },
-                () = &mut check => {
-                    let now = Instant::now();
-                    if lost_at <= now {
-                        let grace = self.session.settings.lost_grace;
-                        return format!("no frame from the camera for {grace:?}");
-                    }
-                    if self.ends_at(lost_at) <= now {
-                        return "no receiver report in time".to_owned();
-                    }
-                    check.as_mut().reset(self.ends_at(lost_at));
-                }
+                () = &mut check => match self.check().await {
+                    Ok(next) => check.as_mut().reset(next),
+                    Err(reason) => return reason,
+                },
             }
         }
     }
 
-    /// When the session ends unless a frame comes, or the platform is heard where it is waited for.
-    fn ends_at(&self, lost_at: Instant) -> Instant {
-        // Over TCP there is no RTCP.
-        let timeout = self.session.settings.rtcp_timeout;
-        let timeout = timeout.filter(|_| self.session.offer.transport == MediaTransport::Udp);
-        timeout.map_or(lost_at, |timeout| lost_at.min(self.heard_at + timeout))
-    }
-
-    async fn send(&mut self, item: &Arc<Item>) -> std::io::Result<()> {
-        let (pack, now) = (item.pack(), Instant::now());
-        let packets = self.packetizer.cut(pack, self.way.framing());
-        let bytes = packets.len() as u64;
-        let interval = self.interval(&item.frame);
-        self.way.begin(packets.len(), interval);
-        let sent = self.way.try_send(&packets, 0, now)?;
-        if sent < packets.len() {
-            self.way.send(&packets, sent).await?;
-        }
-        self.packets = self.packets.wrapping_add(packets.count() as u32);
-        self.octets = self.octets.wrapping_add(pack.len() as u32);
-        self.sent.inc_by(bytes);
-        // What was there before the session began has waited for it, and not for us.
-        if item.arrived >= self.began.0 {
-            let took = item.arrived.elapsed();
-            self.session.metrics.forward.observe(took.as_secs_f64());
-        }
-        self.session.sent.fetch_add(bytes, Ordering::Relaxed);
-        if now >= self.report_at && self.session.offer.transport == MediaTransport::Udp {
-            self.report_at = now + REPORT_INTERVAL;
-            self.report(pack.time()).await;
+    /// Sends the rest of a frame that has not left at once.
+    async fn finish(&self) -> std::io::Result<()> {
+        while let Some(wait) = self.output.go_on()? {
+            self.far_end.wait(wait).await?;
         }
         Ok(())
     }
 
-    /// How long a frame comes after the picture before.
-    fn interval(&mut self, frame: &Frame) -> Duration {
-        let before = self.picture_at.unwrap_or(frame.dts);
-        if matches!(frame.payload, Payload::Video { .. }) {
-            self.picture_at = Some(frame.dts);
+    /// Reports, and returns when to look again; or why the session ends: no frame came, or the platform is not heard
+    /// where it is waited for.
+    async fn check(&mut self) -> Result<Instant, String> {
+        let (now, sent) = (Instant::now(), self.output.sent());
+        // A peer that made us wait did not make the camera wait.
+        let frame_at = sent.last.map_or(self.began.0, |(_, at)| at);
+        let grace = self.session.settings.lost_grace;
+        let lost_at = frame_at + grace;
+        if lost_at <= now {
+            return Err(format!("no frame from the camera for {grace:?}"));
         }
-        frame.dts.since(before)
+        if self.session.offer.transport != MediaTransport::Udp {
+            // Over TCP there is no RTCP.
+            return Ok(lost_at);
+        }
+        let timeout = self.session.settings.rtcp_timeout;
+        let silent_at = timeout.map_or(lost_at, |timeout| self.heard_at + timeout);
+        if silent_at <= now {
+            return Err("no receiver report in time".to_owned());
+        }
+        if self.report_at <= now {
+            self.report_at = now + REPORT_INTERVAL;
+            self.report(&sent).await;
+        }
+        Ok(lost_at.min(silent_at).min(self.report_at))
     }
 
-    async fn report(&self, rtp_time: u32) {
+    async fn report(&self, sent: &Sent) {
+        let Some((time, at)) = sent.last else { return };
         let mut packet = BytesMut::new();
         SenderReport {
             ssrc: self.session.ssrc,
-            wall: self.began.1 + self.began.0.elapsed(),
-            rtp_time,
-            packets: self.packets,
-            octets: self.octets,
+            // That of the last frame: the two belong together.
+            wall: self.began.1 + (at - self.began.0),
+            rtp_time: time,
+            packets: sent.packets,
+            octets: sent.octets,
             cname: "huiju",
         }
         .write(&mut packet);
-        // The report waits for nothing but room in the socket.
-        let _sent = timeout(REPORT_TIME, self.way.send_control(&packet)).await;
+        self.far_end.report(&packet).await;
     }
 }
 
@@ -320,7 +303,4 @@ async fn failed(status: &mut watch::Receiver<Status>, failures: u64) -> String {
     }
 }
 
-/// The label of this sink.
-const SINK: &str = "gb28181";
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
-const REPORT_TIME: Duration = Duration::from_millis(100);
