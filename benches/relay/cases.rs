@@ -27,7 +27,7 @@ impl Case {
         found.copied().with_context(|| {
             let names = CASES.each_ref().map(|case| case.name);
             format!(
-                "no case is named {name}; there are {}, and growth and catalogue",
+                "no case is named {name}; there are {}, and growth, sessions and catalogue",
                 names.join(", ")
             )
         })

@@ -91,6 +91,7 @@ async fn run(parameters: &Parameters) -> anyhow::Result<bool> {
                 Box::pin(outcome).await?.counts()
             }
             Task::Growth => Box::pin(growth::measure(parameters, &mut report)).await?,
+            Task::Sessions => growth::measure_sessions(parameters, &mut report).await?,
             Task::Catalogue => Box::pin(catalogue::measure(parameters, &mut report)).await?,
         };
     }

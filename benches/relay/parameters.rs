@@ -18,6 +18,8 @@ pub(crate) enum Task {
     Case(Case),
     /// `growth`: more and more cameras, and more and more sessions of one.
     Growth,
+    /// `sessions`: the part of `growth` with the sessions of one camera.
+    Sessions,
     /// `catalogue`: more and more cameras that nobody looks at.
     Catalogue,
 }
@@ -75,6 +77,7 @@ impl Task {
     fn named(name: &str) -> anyhow::Result<Self> {
         Ok(match name {
             "growth" => Self::Growth,
+            "sessions" => Self::Sessions,
             "catalogue" => Self::Catalogue,
             case => Self::Case(changed(Case::named(case)?)?),
         })

@@ -3,45 +3,48 @@
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::curve::Curve;
+use super::curve::{Curve, Point};
 use crate::report::Report;
 use crate::spread::slope;
 
-/// Writes what the last of the sessions costs, beside a send of the same bytes that the kernel cuts into packets.
+/// Writes what a session more costs, beside a send of the same bytes that the kernel cuts into packets; returns whether
+/// that is no more than it may be.
 ///
-/// Both are differences, so that what the one camera costs is in neither: the gateway's from the size before the last,
-/// the floor's from the first, since each of its copies costs the same.
-pub(super) fn fan_out(sessions: &Curve, report: &mut Report) -> anyhow::Result<()> {
-    let [first, .., before, last] = sessions.points.as_slice() else {
-        println!("fan-out: not measured, it takes three sizes at least");
-        return Ok(());
+/// Both are differences between the same two sizes, so that what the one camera costs is in neither.
+pub(super) fn fan_out(sessions: &Curve, report: &mut Report) -> anyhow::Result<bool> {
+    let (Some(few), Some(many)) = (sessions.at(SESSIONS_FEW), sessions.at(SESSIONS_MANY)) else {
+        println!(
+            "fan-out: not measured, it takes {SESSIONS_FEW} and {SESSIONS_MANY} sessions that count"
+        );
+        return Ok(true);
     };
-    let session = slope(
-        (before.size as f64, before.gateway.cores),
-        (last.size as f64, last.gateway.cores),
+    let rise = |cores: fn(&Point) -> f64| {
+        slope(
+            (few.size as f64, cores(few)),
+            (many.size as f64, cores(many)),
+        )
+    };
+    let (session, send) = (
+        rise(|point| point.gateway.cores),
+        rise(|point| point.floor.cores),
     );
-    let send = slope(
-        (first.size as f64, first.floor.cores),
-        (last.size as f64, last.floor.cores),
-    );
+    let ratio = session / send;
+    let holds = ratio <= SESSION_MAX;
     println!(
-        "fan-out: session {} ÷ offloaded send: {:.2} ({:.4} mcores from {} to {} ÷ {:.4} mcores from {} to {})",
-        last.size,
-        session / send,
+        "fan-out: {ratio:.2}, a session ÷ an offloaded send from {SESSIONS_FEW} to {SESSIONS_MANY} sessions ({:.4} ÷ {:.4} mcores); {SESSION_MAX} {}",
         session * 1e3,
-        before.size,
-        last.size,
         send * 1e3,
-        first.size,
-        last.size,
+        if holds { "holds" } else { "does not hold" },
     );
     report.write(&json!({
         "finding": "fan-out",
-        "sessions": last.size,
+        "sessions": many.size,
         "cores_a_session": session,
         "cores_a_send": send,
-        "ratio": session / send,
-    }))
+        "ratio": ratio,
+        "holds": holds,
+    }))?;
+    Ok(holds)
 }
 
 /// Writes what a stream more takes of memory; returns whether that is no more than it may be.
@@ -76,6 +79,11 @@ pub(super) fn memory(cameras: &Curve, report: &mut Report) -> anyhow::Result<boo
     Ok(holds)
 }
 
+/// Between these numbers of sessions of a camera their cost is looked at.
+const SESSIONS_FEW: usize = 100;
+const SESSIONS_MANY: usize = 200;
+/// How much more than the offloaded send alone a session may cost.
+const SESSION_MAX: f64 = 1.3;
 /// Between these numbers of cameras memory is looked at.
 const FEW: usize = 50;
 const MANY: usize = 200;

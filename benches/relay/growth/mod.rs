@@ -56,7 +56,8 @@ impl Series {
     }
 }
 
-/// Measures all sizes, each with the floor beside it; returns whether every run counts and memory grows as it may.
+/// Measures all sizes, each with the floor beside it; returns whether every run counts, and
+/// memory and the cost of a session grow as they may.
 pub(crate) async fn measure(parameters: &Parameters, report: &mut Report) -> anyhow::Result<bool> {
     let small = Box::pin(Curve::measure(&SMALL, parameters, report)).await?;
     let large = Box::pin(Curve::measure(&LARGE, parameters, report)).await?;
@@ -65,12 +66,24 @@ pub(crate) async fn measure(parameters: &Parameters, report: &mut Report) -> any
     for curve in curves {
         curve.print();
     }
-    findings::fan_out(&sessions, report)?;
+    let fan_out_holds = findings::fan_out(&sessions, report)?;
     let memory_holds = findings::memory(&large, report)?;
     if let Some(folder) = &parameters.charts {
         charts::write(folder, curves)?;
     }
-    Ok(memory_holds && curves.iter().all(|curve| curve.all_count))
+    let all_count = curves.iter().all(|curve| curve.all_count);
+    Ok(all_count && fan_out_holds && memory_holds)
+}
+
+/// Measures the sessions of one camera alone; returns whether every run counts, and a session costs what it may.
+pub(crate) async fn measure_sessions(
+    parameters: &Parameters,
+    report: &mut Report,
+) -> anyhow::Result<bool> {
+    let sessions = Box::pin(Curve::measure(&SESSIONS, parameters, report)).await?;
+    sessions.print();
+    let holds = findings::fan_out(&sessions, report)?;
+    Ok(sessions.all_count && holds)
 }
 
 /// As many as the machine carries with the cameras and the receivers.
