@@ -17,6 +17,11 @@ impl MediaTime {
         (self.0 & 0xffff_ffff) as u32
     }
 
+    /// How many ticks of the RTP clock a time has, modulo 2³².
+    pub fn rtp_ticks(time: Duration) -> u32 {
+        (time.as_micros() * 9 / 100) as u32
+    }
+
     /// How long it is from `earlier` to it; nothing when that is later.
     pub fn since(self, earlier: Self) -> Duration {
         let ticks = u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0);

@@ -24,7 +24,7 @@ use crate::bus::{Beside, Next, Outlet};
 use crate::catalog::Camera;
 use crate::clock::wall_clock;
 use crate::descriptors::Descriptors;
-use crate::media::Payload;
+use crate::media::{MediaTime, Payload};
 use crate::metrics::Metrics;
 use crate::proto::rtp::{Packetizer, SenderReport, Ssrc};
 use crate::proto::sdp::{MediaTransport, Offer};
@@ -266,19 +266,19 @@ impl Sender<'_> {
         }
         if self.report_at <= now {
             self.report_at = now + REPORT_INTERVAL;
-            self.report(&sent).await;
+            self.report(&sent, now).await;
         }
         Ok(lost_at.min(silent_at).min(self.report_at))
     }
 
-    async fn report(&self, sent: &Sent) {
+    async fn report(&self, sent: &Sent, now: Instant) {
         let Some((time, at)) = sent.last else { return };
         let mut packet = BytesMut::new();
         SenderReport {
             ssrc: self.session.ssrc,
-            // That of the last frame: the two belong together.
-            wall: self.began.1 + (at - self.began.0),
-            rtp_time: time,
+            wall: self.began.1 + (now - self.began.0),
+            // Where the stream would be now: the camera may have paused.
+            rtp_time: time.wrapping_add(MediaTime::rtp_ticks(now - at)),
             packets: sent.packets,
             octets: sent.octets,
             cname: "huiju",
