@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::columns::Column;
-use super::record::{Row, split_url};
+use super::record::Row;
+use super::url::split_url;
 use crate::catalog::{Camera, Department, Record};
 
 /// What a refused row says of who it is.

@@ -7,6 +7,7 @@ mod columns;
 mod csv_file;
 mod hint;
 mod record;
+mod url;
 mod yaml_file;
 
 use std::path::Path;
