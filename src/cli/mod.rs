@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Exit 0 done, 1 refused or failed, 2 wrong usage, 78 wrong
 //! configuration.
 
+mod backup;
 mod cameras;
 mod check;
 mod client;
@@ -51,6 +52,16 @@ enum Command {
     /// Who watches now.
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Copy what must survive (ids, codes, states) into a file; the gateway may run meanwhile.
+    Backup {
+        /// The file; it must not be there yet.
+        to: PathBuf,
+    },
+    /// Put a backup in the place of what is there; the gateway must not run.
+    Restore {
+        /// The file.
+        from: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -123,6 +134,14 @@ impl Cli {
             },
             Command::Check(what) => match Config::load(&self.config) {
                 Ok(config) => check::run(&config, &what, json).await,
+                Err(problems) => wrong_config(&problems),
+            },
+            Command::Backup { to } => match Config::load(&self.config) {
+                Ok(config) => backup::back_up(&config, &to),
+                Err(problems) => wrong_config(&problems),
+            },
+            Command::Restore { from } => match Config::load(&self.config) {
+                Ok(config) => backup::restore(&config, &from),
                 Err(problems) => wrong_config(&problems),
             },
             Command::Reload(how) => reload::run(&client, &how, json).await,

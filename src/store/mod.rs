@@ -1,8 +1,9 @@
 //! The embedded store: SQLite with a write-ahead log, in the gateway's data folder.
 //!
 //! It keeps what must survive a restart: ids and codes (`identities`), the intervals of states, refused
-//! passwords and maintenance (`states`). The folder is locked: a second daemon refuses to start.
+//! passwords and maintenance (`states`). `backup` copies it at work, and back. The folder is locked: a second daemon refuses to start.
 
+mod backup;
 mod identities;
 mod states;
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use rusqlite::{Connection, Row};
 
+pub use backup::{back_up, restore};
 pub use states::{Interval, RefusedLogin, refused_logins_of};
 
 /// The open store.
@@ -44,6 +46,14 @@ pub enum Error {
         /// The newest schema known.
         known: i64,
     },
+    /// What should be a store is none.
+    #[error("{path} is no store of huiju that can be used: {why}")]
+    NotAStore {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// SQLite.
     #[error("the store: {0}")]
     Sqlite(#[from] rusqlite::Error),
@@ -56,18 +66,7 @@ impl Store {
     ///
     /// The folder cannot be used or is locked, or the store is of a newer version.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let of_folder = |source| Error::Folder {
-            path: folder.to_owned(),
-            source,
-        };
-        create_dir_all(folder).map_err(of_folder)?;
-        // It holds who was refused where, and later more: for nobody but us.
-        set_permissions(folder, Permissions::from_mode(0o700)).map_err(of_folder)?;
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        let file = options.open(folder.join("lock")).map_err(of_folder)?;
-        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map_err(|_| Error::Locked(folder.to_owned()))?;
+        let lock = lock(folder)?;
         let connection = Connection::open(folder.join(FILE))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -98,6 +97,21 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Locks the folder, which is made where it is missing.
+fn lock(folder: &Path) -> Result<Flock<File>, Error> {
+    let of_folder = |source| Error::Folder {
+        path: folder.to_owned(),
+        source,
+    };
+    create_dir_all(folder).map_err(of_folder)?;
+    // It holds who was refused where, and later more: for nobody but us.
+    set_permissions(folder, Permissions::from_mode(0o700)).map_err(of_folder)?;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    let file = options.open(folder.join("lock")).map_err(of_folder)?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| Error::Locked(folder.to_owned()))
 }
 
 /// Reads a column that holds an id or a code.
@@ -280,10 +294,10 @@ mod tests {
     }
 
     /// A folder of the test's own, removed at its end.
-    struct Folder(PathBuf);
+    pub(super) struct Folder(pub(super) PathBuf);
 
     impl Folder {
-        fn new(name: &str) -> Self {
+        pub(super) fn new(name: &str) -> Self {
             let folder =
                 std::env::temp_dir().join(format!("huiju-store-{name}-{}", std::process::id()));
             Self(folder)

@@ -1,6 +1,7 @@
 //! What a restart keeps, and who may start at all.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
@@ -59,6 +60,39 @@ async fn a_second_daemon_on_the_same_data_refuses_to_start() {
     let status = world.command(&["status", "--json"]).await;
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();
     assert_eq!(status["ready"], json!(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_made_at_work_brings_ids_and_codes_back_on_an_empty_machine() {
+    let mut world = World::new("backup")
+        .platform("district")
+        .without_gateway()
+        .await;
+    let first = start_with(&mut world, &["3", "1", "2"]).await;
+    let backup = world.folder.join("huiju.backup");
+    let file = backup.to_str().unwrap().to_owned();
+    let made = world.command(&["backup", &file]).await;
+    assert!(made.status.success(), "{made:?}");
+    let mode = std::fs::metadata(&backup).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // Neither is overwritten: not a backup by another, not the store of a daemon at work.
+    for (arguments, expected) in [
+        (["backup", &file], "File exists"),
+        (["restore", &file], "is in use by another huiju"),
+    ] {
+        let refused = world.command(&arguments).await;
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+
+    world.kill().await;
+    std::fs::remove_dir_all(world.folder.join("data")).unwrap();
+    let restored = world.command(&["restore", &file]).await;
+    assert!(restored.status.success(), "{restored:?}");
+    let second = start_with(&mut world, &["0", "2", "1", "3"]).await;
+    first.are_kept_in(&second);
+    assert_eq!(second.nodes, first.nodes, "the tree has the same codes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
