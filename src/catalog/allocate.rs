@@ -327,7 +327,7 @@ const NODE_NETWORK: u8 = 6;
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::catalog::{Location, Origin, Upkeep};
+    use crate::catalog::{Location, Origin};
 
     #[test]
     fn codes_do_not_depend_on_the_order_of_the_rows() {
@@ -452,26 +452,9 @@ pub(super) mod tests {
                 line: 1,
             },
             name: source_id.to_owned(),
-            department: "education".to_owned(),
             location: Location::new("10.0.0.1", 554, path),
             source_id: Some(source_id.to_owned()),
-            id: None,
-            login: None,
-            gb_code: None,
-            organisation: None,
-            point_class: 2,
-            civil_code: None,
-            address: None,
-            coordinates: None,
-            ptz: None,
-            room: None,
-            light: None,
-            bearing: None,
-            manufacturer: None,
-            model: None,
-            nvr: None,
-            pull: None,
-            upkeep: Upkeep::InService,
+            ..Record::sample()
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::{CameraId, GbCode};
+use super::{CameraId, Details, GbCode, Position};
 
 /// When a camera is pulled.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -107,15 +107,6 @@ fn mask_value(text: &str) -> String {
 
 const SECRET_NAMES: [&str; 6] = ["pass", "pwd", "token", "secret", "auth", "key"];
 
-/// Longitude and latitude in degrees, WGS-84.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Coordinates {
-    /// −180 … 180.
-    pub longitude: f64,
-    /// −90 … 90.
-    pub latitude: f64,
-}
-
 /// Where a record comes from.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Origin {
@@ -159,7 +150,7 @@ pub struct Record {
     /// Where it hangs.
     pub address: Option<String>,
     /// Where it is.
-    pub coordinates: Option<Coordinates>,
+    pub position: Option<Position>,
     /// PTZType of GB/T 28181: 1 dome, 2 half-dome, 3 fixed, 4 remote fixed.
     pub ptz: Option<u8>,
     /// RoomType: 1 outside, 2 inside.
@@ -178,6 +169,8 @@ pub struct Record {
     pub pull: Option<Pull>,
     /// Whether it is in service.
     pub upkeep: Upkeep,
+    /// What is known of it for people.
+    pub details: Box<Details>,
 }
 
 /// Whether a camera is in service.
@@ -193,6 +186,36 @@ pub enum Upkeep {
 }
 
 impl Record {
+    /// A record for tests.
+    #[cfg(test)]
+    pub(crate) fn sample() -> Self {
+        Self {
+            origin: Origin::default(),
+            name: "校门".to_owned(),
+            department: "education".to_owned(),
+            location: Location::new("10.0.0.1", 554, "/1"),
+            source_id: None,
+            id: None,
+            login: None,
+            gb_code: None,
+            organisation: None,
+            point_class: 2,
+            civil_code: None,
+            address: None,
+            position: None,
+            ptz: None,
+            room: None,
+            light: None,
+            bearing: None,
+            manufacturer: None,
+            model: None,
+            nvr: None,
+            pull: None,
+            upkeep: Upkeep::InService,
+            details: Box::default(),
+        }
+    }
+
     /// What the camera's id is derived from: the department's own id, else the location.
     pub fn identity_name(&self) -> String {
         self.source_id

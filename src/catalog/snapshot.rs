@@ -1,9 +1,10 @@
 //! The catalogue at one moment: shared as a whole, replaced as a whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Camera, CameraId, Department, GbCode, NodeKey, Registry};
+use super::geo::Index;
+use super::{Camera, CameraId, Department, GbCode, NodeKey, Regions, Registry};
 
 /// All cameras and departments, and the codes of the tree's nodes.
 #[derive(Clone, Debug, Default)]
@@ -14,15 +15,16 @@ pub struct Catalog {
     departments: Vec<Department>,
     nodes: HashMap<NodeKey, GbCode>,
     places: Places,
+    index: Index,
 }
 
 /// Where the gateway is, and what the divisions around it are called.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Places {
     /// The gateway's division, 2 to 8 digits.
     pub civil_code: String,
-    /// Names of divisions by code.
-    pub regions: BTreeMap<String, String>,
+    /// Divisions and grids.
+    pub regions: Arc<Regions>,
 }
 
 impl Catalog {
@@ -62,7 +64,12 @@ impl Catalog {
             .enumerate()
             .map(|(index, camera)| (camera.code, index))
             .collect();
+        let index = Index::new((0..).zip(&cameras).filter_map(|(number, camera)| {
+            let position = camera.record.position?;
+            Some((number, position.nearest()))
+        }));
         Self {
+            index,
             cameras,
             by_id,
             by_code,
@@ -77,9 +84,14 @@ impl Catalog {
         &self.places.civil_code
     }
 
-    /// The name of a division.
-    pub fn region(&self, code: &str) -> Option<&str> {
-        self.places.regions.get(code).map(String::as_str)
+    /// Divisions and grids.
+    pub fn regions(&self) -> &Regions {
+        &self.places.regions
+    }
+
+    /// Finds cameras by place; the numbers are those of [`Self::cameras`].
+    pub fn index(&self) -> &Index {
+        &self.index
     }
 
     /// All cameras, by code.

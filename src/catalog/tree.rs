@@ -146,7 +146,7 @@ impl Tree {
         nodes.extend(divisions.iter().map(|code| {
             Node {
                 id: NodeId::Region(code.clone()),
-                name: catalog.region(code).unwrap_or(code).to_owned(),
+                name: catalog.regions().name(code).unwrap_or(code).to_owned(),
                 parent: (code != root)
                     .then(|| NodeId::Region(code.get(..code.len() - 2).unwrap_or(root).to_owned())),
                 group: None,
@@ -398,9 +398,16 @@ mod tests {
             record: row.record,
             pull: Pull::OnDemand,
         });
+        let tianyuan = crate::catalog::Region {
+            name: "天元区".to_owned(),
+            level: None,
+            area: None,
+        };
         let places = Places {
             civil_code: "430211".into(),
-            regions: [("430211".to_owned(), "天元区".to_owned())].into(),
+            regions: Arc::new(crate::catalog::Regions::new(
+                [("430211".to_owned(), tianyuan)].into(),
+            )),
         };
         Catalog::new(cameras.collect(), departments(), &registry, places)
     }

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use super::{complain, fail, say};
 use crate::config::Config;
-use crate::store;
+use crate::gateway;
 
 /// Copies the store; the daemon may run meanwhile.
 pub(super) fn back_up(config: &Config, to: &Path) -> ExitCode {
-    match store::back_up(&config.gateway.data_dir, to) {
+    match gateway::back_up(config, to) {
         Ok(()) => {
             say(&format!("{}: ids, codes and states", to.display()));
             ExitCode::SUCCESS
@@ -20,7 +20,7 @@ pub(super) fn back_up(config: &Config, to: &Path) -> ExitCode {
 
 /// Puts a backup in the place of the store; the daemon must not run.
 pub(super) fn restore(config: &Config, from: &Path) -> ExitCode {
-    match store::restore(&config.gateway.data_dir, from) {
+    match gateway::restore(config, from) {
         Ok(former) => {
             say("restored");
             if let Some(former) = former {

@@ -37,7 +37,11 @@ struct Tried {
 
 /// Exit 78 when a row is refused, 1 when a camera does not give a picture.
 pub(super) async fn run(config: &Config, what: &What, json: bool) -> ExitCode {
-    let inventory = match read_inventory(&config.inventory, &config.departments) {
+    let inventory = match read_inventory(
+        &config.inventory,
+        &config.departments,
+        &config.gateway.regions,
+    ) {
         Ok(inventory) => inventory,
         Err(problems) => return wrong_config(&problems),
     };

@@ -11,11 +11,11 @@ mod regions;
 mod sections;
 mod values;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::catalog::Department;
+use crate::catalog::{Department, Regions};
 use crate::problem::Problem;
 use crate::sink::gb28181::PlatformSettings;
 use crate::source;
@@ -53,8 +53,8 @@ pub struct Gateway {
     pub data_dir: PathBuf,
     /// The zone of all times towards platforms.
     pub timezone: chrono_tz::Tz,
-    /// Names of divisions by code.
-    pub regions: BTreeMap<String, String>,
+    /// Divisions and grids.
+    pub regions: Arc<Regions>,
 }
 
 /// Where it listens.

@@ -30,7 +30,8 @@ pub(super) fn gateway(section: &Section<'_>) -> Gateway {
             .unwrap_or(chrono_tz::Asia::Shanghai),
         regions: section
             .value("regions", |path| regions::read(&section.context.path(path)))
-            .unwrap_or_default(),
+            .unwrap_or_default()
+            .into(),
     };
     section.finish(&["secrets_key"]);
     gateway

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::catalog::{
     Assigned, Camera, CameraId, Catalog, Conflict, Department, Known, KnownNode, NodeKey, Places,
-    Record, Registry,
+    Record, Regions, Registry,
 };
 use crate::config::Config;
 use crate::import::{self, Hint};
@@ -25,7 +25,7 @@ pub struct Inventory {
     pub warnings: Vec<Problem>,
 }
 
-/// Reads all inventory files.
+/// Reads all inventory files; `regions` tell the datum of positions whose source does not.
 ///
 /// # Errors
 ///
@@ -33,6 +33,7 @@ pub struct Inventory {
 pub fn read_inventory(
     files: &[PathBuf],
     departments: &[Department],
+    regions: &Regions,
 ) -> Result<Inventory, Vec<Problem>> {
     let mut inventory = Inventory::default();
     let mut broken = Vec::new();
@@ -57,6 +58,8 @@ pub fn read_inventory(
         }
     }
     if broken.is_empty() {
+        let unsure = import::settle_datums(&mut inventory.records, regions);
+        inventory.warnings.extend(unsure);
         Ok(inventory)
     } else {
         Err(broken)

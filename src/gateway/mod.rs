@@ -1,5 +1,6 @@
 //! The root: composes the modules, starts them in order, follows what operators say, stops in order.
 
+mod backup;
 mod inventory;
 mod keeper;
 mod listeners;
@@ -32,6 +33,7 @@ use crate::source::{self, Sources};
 use crate::store::{self, Store};
 use crate::task::{Shards, Tasks};
 
+pub use self::backup::{back_up, restore};
 pub use self::inventory::{Draft, Inventory, preview, read_inventory};
 pub use self::keeper::known_refusals;
 
@@ -164,8 +166,12 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
 fn open_store(config: &Config, started: SystemTime) -> Result<(Store, Draft), Error> {
     let mut store = Store::open(&config.gateway.data_dir)?;
     store.begin_life(started)?;
-    let inventory =
-        read_inventory(&config.inventory, &config.departments).map_err(Error::Problems)?;
+    let inventory = read_inventory(
+        &config.inventory,
+        &config.departments,
+        &config.gateway.regions,
+    )
+    .map_err(Error::Problems)?;
     let draft = Draft::new(&store, inventory, config, None)?;
     draft.keep(&mut store)?;
     draft.log();

@@ -33,7 +33,12 @@ impl Gateway {
             if !fixed.is_empty() {
                 return Err(Refused::new(fixed));
             }
-            let inventory = read_inventory(&config.inventory, &config.departments).map_err(said)?;
+            let inventory = read_inventory(
+                &config.inventory,
+                &config.departments,
+                &config.gateway.regions,
+            )
+            .map_err(said)?;
             Ok((config, inventory))
         });
         let (config, inventory) = read.await?;

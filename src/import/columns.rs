@@ -36,6 +36,20 @@ pub enum Column {
     Nvr,
     Pull,
     Disabled,
+    Town,
+    Community,
+    Grid,
+    Datum,
+    Fov,
+    ViewDistance,
+    Serial,
+    Mac,
+    Ip,
+    Channel,
+    InstallTime,
+    RecordDays,
+    Contact,
+    LegalBasis,
 }
 
 impl Column {
@@ -144,29 +158,29 @@ const TABLE: &[(Column, &str, &str)] = &[
     (Column::Nvr, "nvr", "录像机"),
     (Column::Pull, "pull", "拉流方式"),
     (Column::Disabled, "disabled", "停用"),
+    (Column::Town, "town", "街道"),
+    (Column::Community, "community", "社区"),
+    (Column::Grid, "grid", "网格"),
+    (Column::Datum, "datum", "坐标系"),
+    (Column::Fov, "fov", "视场角"),
+    (Column::ViewDistance, "view_distance", "可视距离"),
+    (Column::Serial, "serial", "序列号"),
+    (Column::Mac, "mac", "MAC地址"),
+    (Column::Ip, "ip", "设备IP"),
+    (Column::Channel, "channel", "通道号"),
+    (Column::InstallTime, "install_time", "安装时间"),
+    (Column::RecordDays, "record_days", "存储天数"),
+    (Column::Contact, "contact", "联系方式"),
+    (Column::LegalBasis, "legal_basis", "建设依据"),
 ];
 
 /// Columns of the contract that have no meaning yet: refused, not ignored.
 const LATER: &[(&str, &str)] = &[
     ("sub_url", "子码流地址"),
-    ("town", "街道"),
-    ("community", "社区"),
-    ("grid", "网格"),
-    ("datum", "坐标系"),
-    ("fov", "视场角"),
-    ("view_distance", "可视距离"),
-    ("serial", "序列号"),
-    ("mac", "MAC地址"),
-    ("ip", "设备IP"),
-    ("channel", "通道号"),
     ("transport", "传输协议"),
     ("onvif_url", "ONVIF地址"),
     ("snapshot_url", "抓图地址"),
     ("replay_url", "回放模板"),
-    ("install_time", "安装时间"),
-    ("record_days", "存储天数"),
-    ("contact", "联系方式"),
-    ("legal_basis", "建设依据"),
 ];
 
 #[cfg(test)]
@@ -179,7 +193,7 @@ mod tests {
         assert_eq!(Column::of("URL"), Ok(Column::Url));
         let told = |header| Column::of(header).unwrap_err().to_string();
         assert!(told("nane").contains("did you mean `name`"));
-        assert!(told("fov").contains("not supported by this version"));
+        assert!(told("sub_url").contains("not supported by this version"));
         assert!(!told("rtsp://a:secret@b/c").contains("secret"));
     }
 }

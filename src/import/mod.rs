@@ -5,6 +5,8 @@
 
 mod columns;
 mod csv_file;
+mod datums;
+mod details;
 mod hint;
 mod record;
 mod url;
@@ -13,6 +15,7 @@ mod yaml_file;
 use std::path::Path;
 
 pub use columns::Column;
+pub use datums::settle_datums;
 pub use hint::{Hint, hint};
 pub use record::{Row, to_record};
 

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use super::columns::Column;
 use super::url::split_url;
+use crate::catalog::geo::{Datum, Point};
 use crate::catalog::{
-    Coordinates, Department, Location, Origin, Pull, Record, Secret, Upkeep, pad_civil_code,
+    Department, Location, Origin, Position, Pull, Record, Secret, Upkeep, pad_civil_code,
 };
 use crate::problem::{Problem, none_of};
 
@@ -75,7 +76,7 @@ pub fn to_record(row: &Row, departments: &[Department]) -> Result<Record, Vec<Pr
     }
 }
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     row: &'a Row,
     problems: Vec<Problem>,
 }
@@ -107,7 +108,8 @@ impl Check<'_> {
             |text| pad_civil_code(text).map(|_| text.to_owned()),
             "must have 2, 4, 6 or 8 digits (0 to 9)",
         );
-        let coordinates = self.coordinates();
+        let position = self.position();
+        let details = self.details();
         let ptz = self.number(Column::Ptz, 1..=4);
         let room = self.number(Column::Room, 1..=2);
         let light = self.number(Column::Light, 1..=9);
@@ -136,7 +138,7 @@ impl Check<'_> {
             point_class,
             civil_code,
             address: self.text(Column::Address),
-            coordinates,
+            position,
             ptz,
             room,
             light,
@@ -146,10 +148,11 @@ impl Check<'_> {
             nvr: self.text(Column::Nvr),
             pull,
             upkeep,
+            details: Box::new(details),
         })
     }
 
-    fn text(&self, column: Column) -> Option<String> {
+    pub(super) fn text(&self, column: Column) -> Option<String> {
         let field = self.row.fields.get(&column)?;
         field.wrong.is_none().then(|| field.text.clone())
     }
@@ -172,7 +175,7 @@ impl Check<'_> {
         text
     }
 
-    fn parsed<T>(
+    pub(super) fn parsed<T>(
         &mut self,
         column: Column,
         parse: impl Fn(&str) -> Option<T>,
@@ -289,7 +292,7 @@ impl Check<'_> {
         class.unwrap_or(default)
     }
 
-    fn coordinates(&mut self) -> Option<Coordinates> {
+    fn position(&mut self) -> Option<Position> {
         let mut degrees = |column, limit: f64| {
             let wrong = format!("must be degrees between -{limit} and {limit}");
             self.parsed(
@@ -306,9 +309,18 @@ impl Check<'_> {
         if has(Column::Longitude) != has(Column::Latitude) {
             self.fail(None, "longitude and latitude belong together".to_owned());
         }
-        Some(Coordinates {
+        let datum = self.parsed(
+            Column::Datum,
+            |text| text.parse::<Datum>().ok(),
+            "must be wgs84, gcj02, bd09 or cgcs2000",
+        );
+        let given = Point {
             longitude: longitude?,
             latitude: latitude?,
+        };
+        Some(match datum {
+            Some(datum) => Position::declared(given, datum),
+            None => Position::unsure(given),
         })
     }
 

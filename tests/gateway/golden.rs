@@ -160,7 +160,7 @@ fn furnish(folder: &Path) {
 }
 
 /// Columns in which something can be wrong.
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 23] = [
     "name",
     "department",
     "url",
@@ -176,6 +176,14 @@ const COLUMNS: [&str; 15] = [
     "light",
     "pull",
     "disabled",
+    "datum",
+    "fov",
+    "view_distance",
+    "mac",
+    "ip",
+    "channel",
+    "install_time",
+    "record_days",
 ];
 
 const RIGHT: &str = "gateway: {name: 网关, civil_code: \"430211\", data_dir: data}

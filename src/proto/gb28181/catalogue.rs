@@ -175,7 +175,8 @@ fn put_camera(
     put(out, "RegisterWay", "1");
     put(out, "Secrecy", "0");
     put(out, "Status", if is_on(camera) { "ON" } else { "OFF" });
-    if let Some(at) = record.coordinates {
+    if let Some(position) = record.position {
+        let at = position.nearest();
         put(out, "Longitude", &format!("{:.7}", at.longitude));
         put(out, "Latitude", &format!("{:.7}", at.latitude));
     }

@@ -81,7 +81,7 @@ impl Entry {
         self.settings.url(self.address)
     }
 
-    fn row(&self) -> [String; 13] {
+    fn row(&self) -> [String; 14] {
         let (username, password) = match &self.settings.auth {
             Auth::Open => ("", ""),
             Auth::Basic { username, password }
@@ -103,6 +103,7 @@ impl Entry {
             format!("{:.6}", self.position.1),
             self.department.point_class.to_string(),
             CIVIL_CODE.to_owned(),
+            "wgs84".to_owned(),
         ]
     }
 
@@ -169,7 +170,7 @@ fn quoted(field: &str) -> String {
     }
 }
 
-const HEADER: [&str; 13] = [
+const HEADER: [&str; 14] = [
     "name",
     "department",
     "url",
@@ -183,6 +184,7 @@ const HEADER: [&str; 13] = [
     "latitude",
     "point_class",
     "civil_code",
+    "datum",
 ];
 
 const CIVIL_CODE: &str = "430211";
@@ -209,7 +211,7 @@ mod tests {
             settings: CameraSettings::default().digest("admin", "pass,word"),
         };
         let expected = "天元小学东门,education,rtsp://127.0.0.1:8554/stream/main,E-01,admin,\"pass,word\",Huiju,SIM-1,\
-                        天元区,113.100000,27.800000,2,430211\n";
+                        天元区,113.100000,27.800000,2,430211,wgs84\n";
         assert_eq!(csv(&[entry]).lines().nth(1), expected.lines().next());
     }
 }

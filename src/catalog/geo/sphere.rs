@@ -1,0 +1,90 @@
+//! Points, and distances between them.
+
+/// A point on the globe.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Degrees east, −180 … 180.
+    pub longitude: f64,
+    /// Degrees north, −90 … 90.
+    pub latitude: f64,
+}
+
+/// Metres east and north of an origin: true within a thousandth up to some 20 km from it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Offset {
+    pub(super) east: f64,
+    pub(super) north: f64,
+}
+
+impl Point {
+    /// The distance to another point along a great circle, in metres.
+    pub fn distance(self, other: Self) -> f64 {
+        let (south, north) = (self.latitude.to_radians(), other.latitude.to_radians());
+        let half = |from: f64, to: f64| ((to - from).to_radians() / 2.0).sin().powi(2);
+        let chord = half(self.latitude, other.latitude)
+            + south.cos() * north.cos() * half(self.longitude, other.longitude);
+        2.0 * EARTH_RADIUS * chord.sqrt().min(1.0).asin()
+    }
+
+    /// The bearing of another point, in degrees clockwise from north, 0 … 360.
+    pub fn bearing(self, other: Self) -> f64 {
+        let (from, to) = (self.latitude.to_radians(), other.latitude.to_radians());
+        let turn = (other.longitude - self.longitude).to_radians();
+        let east = turn.sin() * to.cos();
+        let north = from.cos() * to.sin() - from.sin() * to.cos() * turn.cos();
+        east.atan2(north).to_degrees().rem_euclid(360.0)
+    }
+
+    /// Where this point is from `origin`.
+    pub(super) fn offset(self, origin: Self) -> Offset {
+        let metres = EARTH_RADIUS.to_radians();
+        let turn = (self.longitude - origin.longitude + 540.0).rem_euclid(360.0) - 180.0;
+        Offset {
+            east: turn * metres * origin.latitude.to_radians().cos(),
+            north: (self.latitude - origin.latitude) * metres,
+        }
+    }
+}
+
+impl Offset {
+    /// The distance of the origin to the stretch from here to `end`, in metres.
+    pub(super) fn distance_of_origin(self, end: Self) -> f64 {
+        let (east, north) = (end.east - self.east, end.north - self.north);
+        let length = east * east + north * north;
+        let along = if length > 0.0 {
+            (-(self.east * east + self.north * north) / length).clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
+        (self.east + along * east).hypot(self.north + along * north)
+    }
+}
+
+/// Of a sphere with the volume of the Earth, in metres.
+pub(super) const EARTH_RADIUS: f64 = 6_371_008.8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_and_bearings_are_those_of_the_map() {
+        let zhuzhou = Point {
+            longitude: 113.134,
+            latitude: 27.828,
+        };
+        let changsha = Point {
+            longitude: 112.9388,
+            latitude: 28.2282,
+        };
+        assert!((zhuzhou.distance(changsha) - 48_434.0).abs() < 50.0);
+        assert!((zhuzhou.bearing(changsha) - 336.7).abs() < 0.2);
+        let east = Point {
+            longitude: 113.144,
+            ..zhuzhou
+        };
+        assert!((zhuzhou.bearing(east) - 90.0).abs() < 0.01);
+        let offset = east.offset(zhuzhou);
+        assert!((offset.east - zhuzhou.distance(east)).abs() < 0.01 && offset.north == 0.0);
+    }
+}
