@@ -16,7 +16,7 @@ packages_for() {
 libraries_for() {
   case "$1" in
     tests)
-      printf '%s\n' gir1.2-gst-rtsp-server-1.0 python3-gi python3-seccomp \
+      printf '%s\n' gir1.2-gst-rtsp-server-1.0 python3-gi python3-seccomp python3-venv \
         gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
       ;;
   esac

@@ -4,7 +4,9 @@
 //! answers of the admin socket are what `--json` prints.
 
 mod admin;
+mod camera_item;
 mod camera_metrics;
+mod camera_search;
 mod cameras;
 mod health;
 mod operations;
@@ -104,6 +106,7 @@ impl Api {
             .route("/api/v1/status", get(status::show))
             .route("/api/v1/reload", post(operations::reload))
             .route("/api/v1/cameras", get(cameras::list))
+            .route("/api/v1/cameras/search", post(camera_search::search))
             .route("/api/v1/cameras/{id}", get(cameras::show))
             .route("/api/v1/cameras/{id}/why", get(why::camera))
             .route("/api/v1/cameras/{id}/probe", post(cameras::probe))

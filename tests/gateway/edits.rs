@@ -162,8 +162,13 @@ impl World {
 
     /// Status and body of a request at the admin socket.
     pub(crate) async fn ask(&self, method: &str, path: &str) -> (u16, String) {
+        self.ask_with(method, path, "").await
+    }
+
+    /// As [`Self::ask`], with a body of JSON.
+    pub(crate) async fn ask_with(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let socket = self.folder.join("admin.sock");
-        let answer = timeout(LONG, ask(&socket, method, path)).await;
+        let answer = timeout(LONG, ask_with(&socket, method, path, body)).await;
         let answer = answer.unwrap_or_else(|_| panic!("{method} {path} is not answered"));
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error:#}\n{}", self.log()))
     }
@@ -229,9 +234,20 @@ pub(crate) fn member<'a>(config: &'a mut Value, list: &str, id: &str) -> &'a mut
 }
 
 pub(crate) async fn ask(socket: &Path, method: &str, path: &str) -> anyhow::Result<(u16, String)> {
+    ask_with(socket, method, path, "").await
+}
+
+async fn ask_with(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> anyhow::Result<(u16, String)> {
     let mut stream = UnixStream::connect(socket).await?;
+    let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: huiju\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nhost: huiju\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();

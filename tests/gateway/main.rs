@@ -28,6 +28,7 @@ mod operations;
 mod operators;
 mod platform_misbehaviour;
 mod platform_quirks;
+mod queries;
 mod raw;
 mod readers;
 mod refusals;

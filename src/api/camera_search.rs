@@ -1,0 +1,404 @@
+//! Which cameras: by what they are, and by where. `GET /api/v1/cameras`, `POST /api/v1/cameras/search`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
+use serde::Deserialize;
+
+use super::Api;
+use super::camera_item::{CameraItem, Page};
+use super::problem::Problem;
+use crate::catalog::geo::{Area, Datum, Line, Point, Sight};
+use crate::catalog::{Camera, Catalog, Level};
+use crate::ledger::State as CameraState;
+use crate::problem::none_of;
+use crate::source::Sources;
+
+/// What cameras are to be; what is not said is all the same.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    department: Option<String>,
+    town: Option<String>,
+    community: Option<String>,
+    grid: Option<String>,
+    state: Option<String>,
+    point_class: Option<u8>,
+    gb_code: Option<String>,
+    /// Part of a name, an address, a unit, or the department's own id.
+    q: Option<String>,
+    /// `longitude,latitude`.
+    near: Option<String>,
+    /// Metres around `near`.
+    radius: Option<f64>,
+    /// Of what is asked and of what is answered.
+    datum: Option<String>,
+    fields: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// A geometry of GeoJSON, and for a line how far beside it.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", deny_unknown_fields)]
+pub(super) enum Geometry {
+    Polygon {
+        coordinates: Vec<Vec<[f64; 2]>>,
+    },
+    LineString {
+        coordinates: Vec<[f64; 2]>,
+        /// Metres.
+        buffer: f64,
+    },
+}
+
+/// `POST /api/v1/cameras/search`: the geometry is the body, all else is asked as of the list.
+pub(super) async fn search(
+    State(api): State<Api>,
+    filter: Result<Query<Filter>, QueryRejection>,
+    geometry: Result<Json<Geometry>, JsonRejection>,
+) -> Result<Json<Page>, Problem> {
+    let Query(filter) = filter.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Json(geometry) = geometry.map_err(|error| Problem::bad_request(error.body_text()))?;
+    if filter.near.is_some() {
+        return Err(Problem::bad_request("near and a geometry: leave one out"));
+    }
+    let place = Place::of(geometry, filter.datum()?)?;
+    filter.find_at(&place, &api)
+}
+
+/// Where cameras are looked for.
+enum Place {
+    Everywhere,
+    Near(Point, f64),
+    Inside(Area),
+    Along(Line, f64),
+}
+
+impl Place {
+    fn of(geometry: Geometry, datum: Datum) -> Result<Self, Problem> {
+        let point = |[longitude, latitude]: [f64; 2]| {
+            datum.to_wgs84(Point {
+                longitude,
+                latitude,
+            })
+        };
+        let points = |points: Vec<[f64; 2]>| points.into_iter().map(point).collect();
+        match geometry {
+            Geometry::Polygon { coordinates } => {
+                let rings = coordinates.into_iter().map(points).collect();
+                let area = Area::new(vec![rings], POSITIONS_MAX);
+                area.map(Self::Inside)
+                    .map_err(|error| Problem::bad_request(format!("the polygon {error}")))
+            }
+            Geometry::LineString {
+                coordinates,
+                buffer,
+            } => {
+                if !(1.0..=BUFFER_MAX).contains(&buffer) {
+                    let message = format!("buffer must be 1 to {BUFFER_MAX} metres");
+                    return Err(Problem::bad_request(message));
+                }
+                Line::new(points(coordinates), POSITIONS_MAX)
+                    .map(|line| Self::Along(line, buffer))
+                    .map_err(|error| Problem::bad_request(format!("the line {error}")))
+            }
+        }
+    }
+
+    /// The cameras there, each with its distance where there is one; everywhere those behind `after`, in their order.
+    fn cameras<'a>(
+        &self,
+        catalog: &'a Catalog,
+        after: Option<&Rank>,
+    ) -> Vec<(&'a Arc<Camera>, Option<f64>)> {
+        let cameras = catalog.cameras();
+        let camera = |number: u32| cameras.get(usize::try_from(number).ok()?);
+        let with_distance = |found: Vec<(u32, f64)>| {
+            let found = found.into_iter();
+            found
+                .filter_map(|(number, distance)| Some((camera(number)?, Some(distance))))
+                .collect()
+        };
+        match self {
+            Self::Everywhere => {
+                let is_before =
+                    |camera: &Arc<Camera>, after: &Rank| camera.code.as_str() <= &*after.code;
+                let first = after.map_or(0, |after| {
+                    cameras.partition_point(|camera| is_before(camera, after))
+                });
+                let cameras = cameras.iter().skip(first);
+                cameras.map(|camera| (camera, None)).collect()
+            }
+            Self::Near(centre, radius) => with_distance(catalog.index().near(*centre, *radius)),
+            Self::Along(line, buffer) => with_distance(catalog.index().along(line, *buffer)),
+            Self::Inside(area) => {
+                let found = catalog.index().inside(area).into_iter();
+                found
+                    .filter_map(|number| Some((camera(number)?, None)))
+                    .collect()
+            }
+        }
+    }
+}
+
+/// Where a camera stands in an answer: how surely it plays, whether it sees the place, how far it is, how far it looks
+/// past the place, and its code. A list has codes only.
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+struct Rank {
+    state: u8,
+    covers: u8,
+    decimetres: u64,
+    turn: u16,
+    code: String,
+}
+
+impl Rank {
+    /// As the cursor of a page has it.
+    fn cursor(&self) -> String {
+        let Self {
+            state,
+            covers,
+            decimetres,
+            turn,
+            code,
+        } = self;
+        format!("{state}.{covers}.{decimetres}.{turn}.{code}")
+    }
+
+    fn of_cursor(cursor: &str) -> Option<Self> {
+        let parts: Vec<_> = cursor.split('.').collect();
+        let [state, covers, decimetres, turn, code] = parts[..] else {
+            return None;
+        };
+        Some(Self {
+            state: state.parse().ok()?,
+            covers: covers.parse().ok()?,
+            decimetres: decimetres.parse().ok()?,
+            turn: turn.parse().ok()?,
+            code: code.to_owned(),
+        })
+    }
+}
+
+/// A camera that was found.
+struct Found<'a> {
+    rank: Rank,
+    camera: &'a Arc<Camera>,
+    distance: Option<f64>,
+    covers: Option<bool>,
+}
+
+impl<'a> Found<'a> {
+    fn new(
+        camera: &'a Arc<Camera>,
+        distance: Option<f64>,
+        place: &Place,
+        sources: &Sources,
+    ) -> Self {
+        let mut found = Self {
+            rank: Rank {
+                code: camera.code.to_string(),
+                ..Rank::default()
+            },
+            camera,
+            distance,
+            covers: None,
+        };
+        if matches!(place, Place::Everywhere) {
+            return found;
+        }
+        found.rank.state = match sources.state(camera).state() {
+            CameraState::Online => 0,
+            CameraState::Degraded => 1,
+            CameraState::Connecting => 2,
+            CameraState::Unknown => 3,
+            CameraState::Offline => 4,
+            CameraState::Disabled => 5,
+        };
+        found.rank.decimetres = (distance.unwrap_or_default() * 10.0).round() as u64;
+        if let (Place::Near(centre, _), Some(position)) = (place, camera.record.position) {
+            let (record, from) = (&camera.record, position.nearest());
+            let sight = Sight {
+                bearing: record.bearing,
+                fov: record.details.fov,
+                view_distance: record.details.view_distance,
+            };
+            let can_turn = matches!(record.ptz, Some(1 | 4));
+            found.covers = sight.covers(from, *centre, can_turn);
+            found.rank.covers = match found.covers {
+                Some(true) => 0,
+                None => 1,
+                Some(false) => 2,
+            };
+            let turn = sight.turn(from, *centre).filter(|_| !can_turn);
+            found.rank.turn = turn.unwrap_or_default().round() as u16;
+        }
+        found
+    }
+}
+
+impl Filter {
+    /// A page of the cameras that are so, near a place if one is named.
+    pub(super) fn find(&self, api: &Api) -> Result<Json<Page>, Problem> {
+        let place = match &self.near {
+            None if self.radius.is_some() => {
+                return Err(Problem::bad_request("radius is metres around near"));
+            }
+            None => Place::Everywhere,
+            Some(near) => self.near(near)?,
+        };
+        self.find_at(&place, api)
+    }
+
+    fn find_at(&self, place: &Place, api: &Api) -> Result<Json<Page>, Problem> {
+        let limit = self.limit.unwrap_or(100);
+        if !(1..=1000).contains(&limit) {
+            return Err(Problem::bad_request("limit must be 1 to 1000"));
+        }
+        let (datum, after) = (self.datum()?, self.cursor()?);
+        let catalog = api.0.catalog.borrow().clone();
+        self.check(&catalog)?;
+        let sources = &api.0.sources;
+        let cameras = place.cameras(&catalog, after.as_ref()).into_iter();
+        let cameras = cameras.filter(|(camera, _)| self.matches(camera, &catalog, sources));
+        let mut found: Vec<_> = cameras
+            .map(|(camera, distance)| Found::new(camera, distance, place, sources))
+            .filter(|found| after.as_ref().is_none_or(|after| found.rank > *after))
+            // Everywhere they come in their order: none behind the page is looked at.
+            .take(if matches!(place, Place::Everywhere) {
+                limit + 1
+            } else {
+                usize::MAX
+            })
+            .collect();
+        found.sort_by(|one, other| one.rank.cmp(&other.rank));
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().filter(|_| has_more);
+        let next = last.map(|found| found.rank.cursor());
+        let item = |found: &Found<'_>| {
+            CameraItem::of(found.camera, sources, datum).found(found.distance, found.covers)
+        };
+        let items = found.iter().map(item).collect();
+        Page::of(items, next, datum, self.fields.as_deref())
+    }
+
+    fn cursor(&self) -> Result<Option<Rank>, Problem> {
+        let wrong = || Problem::bad_request("cursor is none that this list gave");
+        let cursor = self.cursor.as_deref();
+        cursor
+            .map(|cursor| Rank::of_cursor(cursor).ok_or_else(wrong))
+            .transpose()
+    }
+
+    fn datum(&self) -> Result<Datum, Problem> {
+        let name = self.datum.as_deref().unwrap_or("wgs84");
+        let found = Datum::ALL.into_iter().find(|datum| datum.name() == name);
+        found.ok_or_else(|| {
+            let message = none_of(name, "datum", Datum::ALL.iter().map(|datum| datum.name()));
+            Problem::bad_request(format!("datum: {message}"))
+        })
+    }
+
+    fn near(&self, near: &str) -> Result<Place, Problem> {
+        let wrong = || {
+            Problem::bad_request("near must be longitude,latitude in degrees, as in 113.134,27.828")
+        };
+        let (longitude, latitude) = near.split_once(',').ok_or_else(wrong)?;
+        let degrees = |text: &str, most: f64| {
+            let degrees = text.trim().parse::<f64>().ok();
+            degrees.filter(|degrees| degrees.abs() <= most)
+        };
+        let point = Point {
+            longitude: degrees(longitude, 180.0).ok_or_else(wrong)?,
+            latitude: degrees(latitude, 90.0).ok_or_else(wrong)?,
+        };
+        let radius = self.radius.unwrap_or(RADIUS_USUAL);
+        if !(1.0..=RADIUS_MAX).contains(&radius) {
+            let message = format!("radius must be 1 to {RADIUS_MAX} metres");
+            return Err(Problem::bad_request(message));
+        }
+        Ok(Place::Near(self.datum()?.to_wgs84(point), radius))
+    }
+
+    /// A name that nothing has is a slip: an empty list would hide it.
+    fn check(&self, catalog: &Catalog) -> Result<(), Problem> {
+        let departments = catalog.departments().iter();
+        let departments: Vec<_> = departments.map(|known| known.id.as_str()).collect();
+        let states = CameraState::ALL.map(CameraState::name);
+        for (name, given, known) in [
+            ("department", &self.department, departments.as_slice()),
+            ("state", &self.state, states.as_slice()),
+        ] {
+            let unknown = given.as_deref().filter(|given| !known.contains(given));
+            if let Some(given) = unknown {
+                let message = none_of(given, name, known.iter().copied());
+                return Err(Problem::bad_request(format!("{name}: {message}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn matches(&self, camera: &Camera, catalog: &Catalog, sources: &Sources) -> bool {
+        let is =
+            |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
+        let (record, details) = (&camera.record, &camera.record.details);
+        let regions = [
+            (Level::Town, &self.town, &details.town),
+            (Level::Community, &self.community, &details.community),
+            (Level::Grid, &self.grid, &details.grid),
+        ];
+        is(&self.department, &record.department)
+            && is(&self.gb_code, camera.code.as_str())
+            && self
+                .point_class
+                .is_none_or(|class| class == record.point_class)
+            && regions
+                .into_iter()
+                .all(|(level, wanted, named)| is_region(level, wanted, named, catalog))
+            && self.q.as_deref().is_none_or(|q| is_about(camera, q))
+            && is(&self.state, sources.state(camera).state().name())
+    }
+}
+
+/// Whether a camera is in the region that is wanted: each may be named by its code or by its name.
+fn is_region(
+    level: Level,
+    wanted: &Option<String>,
+    named: &Option<String>,
+    catalog: &Catalog,
+) -> bool {
+    let code = |text: &str| {
+        catalog
+            .regions()
+            .find(level, text)
+            .map(|(code, _)| code.to_owned())
+    };
+    match (wanted, named) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(wanted), Some(named)) => {
+            wanted == named || code(wanted).is_some_and(|wanted| code(named) == Some(wanted))
+        }
+    }
+}
+
+fn is_about(camera: &Camera, q: &str) -> bool {
+    let (record, q) = (&camera.record, q.to_lowercase());
+    let texts = [
+        Some(&record.name),
+        record.address.as_ref(),
+        record.organisation.as_ref(),
+        record.source_id.as_ref(),
+    ];
+    let mut texts = texts.into_iter().flatten();
+    texts.any(|text| text.to_lowercase().contains(&q))
+}
+
+const RADIUS_USUAL: f64 = 500.0;
+const RADIUS_MAX: f64 = 5_000.0;
+const BUFFER_MAX: f64 = 1_000.0;
+const POSITIONS_MAX: usize = 1_000;
