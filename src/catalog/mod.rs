@@ -9,6 +9,7 @@ mod department;
 mod details;
 pub mod geo;
 mod identity;
+pub mod normalise;
 mod position;
 mod regions;
 mod snapshot;

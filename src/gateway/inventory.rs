@@ -8,7 +8,7 @@ use crate::catalog::{
     Record, Regions, Registry,
 };
 use crate::config::Config;
-use crate::import::{self, Hint};
+use crate::import::{self, Guesses, Hint};
 use crate::problem::Problem;
 use crate::store::{self, Store};
 
@@ -36,7 +36,7 @@ pub fn read_inventory(
     regions: &Regions,
 ) -> Result<Inventory, Vec<Problem>> {
     let mut inventory = Inventory::default();
-    let mut broken = Vec::new();
+    let (mut broken, mut guesses) = (Vec::new(), Guesses::default());
     for file in files {
         match import::read_rows(file) {
             Ok(rows) => {
@@ -45,6 +45,7 @@ pub fn read_inventory(
                     .warnings
                     .extend(import::warnings(&rows, departments));
                 for row in rows {
+                    let row = import::clean(row, &mut guesses);
                     match import::to_record(&row, departments) {
                         Ok(record) => inventory.records.push(record),
                         Err(problems) => {
@@ -59,6 +60,7 @@ pub fn read_inventory(
     }
     if broken.is_empty() {
         let unsure = import::settle_datums(&mut inventory.records, regions);
+        inventory.warnings.extend(guesses.warnings());
         inventory.warnings.extend(unsure);
         Ok(inventory)
     } else {

@@ -3,6 +3,7 @@
 //! A file that cannot be read, has no rows or a wrong header is an error as a whole; an error in a row
 //! refuses that row and no other.
 
+mod clean;
 mod columns;
 mod csv_file;
 mod datums;
@@ -14,6 +15,7 @@ mod yaml_file;
 
 use std::path::Path;
 
+pub use clean::{Guesses, clean};
 pub use columns::Column;
 pub use datums::settle_datums;
 pub use hint::{Hint, hint};

@@ -1,0 +1,20 @@
+//! What departments write into spreadsheets, made into one form. Pure.
+//!
+//! One function a rule. Each returns `None` where there is nothing for it to do: then the text stays as it is, and
+//! whoever reads it says what is wrong with it.
+
+mod coordinates;
+mod date;
+mod direction;
+mod number;
+mod stream_url;
+mod width;
+mod words;
+
+pub use coordinates::{are_swapped, degrees};
+pub use date::date;
+pub use direction::direction;
+pub use number::{mac, measure};
+pub use stream_url::stream_url;
+pub use width::{narrow, visible};
+pub use words::{light, point_class, ptz, pull, room, yes_or_no};

@@ -1,0 +1,105 @@
+//! Addresses of streams as people write them.
+
+use std::net::Ipv4Addr;
+
+/// An address of RTSP from one without a scheme (`10.11.0.1:554/1`), with a broken one (`rtsp:/10.11.0.1/1`, `rtsp:\\…`), or
+/// with a password that holds signs which end it (`rtsp://admin:a/b#c@10.11.0.1/1`). It may hold a password: no message
+/// repeats it.
+pub fn stream_url(text: &str) -> Option<String> {
+    let slashed = text.trim().replace('\\', "/");
+    let lower = slashed.to_ascii_lowercase();
+    let rest = if lower.starts_with("rtsp:") {
+        slashed.get(5..)?.trim_start_matches('/')
+    } else if lower.contains("://") {
+        // That of a web page, or of another protocol.
+        return None;
+    } else {
+        slashed.as_str()
+    };
+    let written = match split_login(rest) {
+        Some((login, place)) => {
+            let (user, password) = login.split_once(':').unwrap_or((login, ""));
+            let colon = if login.contains(':') { ":" } else { "" };
+            format!("rtsp://{}{colon}{}@{place}", encode(user), encode(password))
+        }
+        None if lower.starts_with("rtsp:") || begins_with_address(rest) && rest.contains('/') => {
+            format!("rtsp://{rest}")
+        }
+        None => return None,
+    };
+    (written != text).then_some(written)
+}
+
+/// User and password before the last `@` that an address follows, where they hold what would end them.
+fn split_login(rest: &str) -> Option<(&str, &str)> {
+    let mut ats = rest.rmatch_indices('@');
+    let (at, _) = ats.find(|(at, _)| rest.get(at + 1..).is_some_and(begins_with_address))?;
+    Some((rest.get(..at)?, rest.get(at + 1..)?))
+}
+
+fn begins_with_address(text: &str) -> bool {
+    let end = text.find([':', '/', '?']).unwrap_or(text.len());
+    text.get(..end)
+        .is_some_and(|host| host.parse::<Ipv4Addr>().is_ok())
+}
+
+/// Percent-encodes what ends a user's name or a password; an `@` does not, and what is encoded already stays.
+fn encode(text: &str) -> String {
+    let mut out = String::new();
+    for sign in text.chars() {
+        match sign {
+            '/' => out.push_str("%2F"),
+            '?' => out.push_str("%3F"),
+            '#' => out.push_str("%23"),
+            ' ' => out.push_str("%20"),
+            sign => out.push(sign),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_they_are_written() {
+        for (text, expected) in [
+            ("10.11.0.1:554/1", "rtsp://10.11.0.1:554/1"),
+            ("rtsp:/10.11.0.1/1", "rtsp://10.11.0.1/1"),
+            ("rtsp:\\\\10.11.0.1\\1", "rtsp://10.11.0.1/1"),
+            ("admin:12345@10.11.0.1/1", "rtsp://admin:12345@10.11.0.1/1"),
+            (
+                "rtsp://admin:a/b#c@10.11.0.1/1",
+                "rtsp://admin:a%2Fb%23c@10.11.0.1/1",
+            ),
+            (
+                "rtsp://admin:12/34@10.11.0.1:8554/1",
+                "rtsp://admin:12%2F34@10.11.0.1:8554/1",
+            ),
+            (
+                "rtsp://admin:p?ss w@10.11.0.1/1",
+                "rtsp://admin:p%3Fss%20w@10.11.0.1/1",
+            ),
+        ] {
+            assert_eq!(stream_url(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_right_or_no_stream_is_left_alone() {
+        for text in [
+            "rtsp://10.11.0.1/1",
+            "rtsp://admin:12345@10.11.0.1/1?a=b@c",
+            "rtsp://admin:p@ss@10.11.0.1/1",
+            "rtsp://cam.example/1",
+            "http://10.11.0.1/",
+            "海康",
+            // Which of its streams, nobody knows.
+            "10.11.0.1",
+            "",
+        ] {
+            assert_eq!(stream_url(text), None, "{text}");
+        }
+    }
+}
