@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::Point;
-use super::sphere::Offset;
 
 /// One or more polygons with holes.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,24 +109,86 @@ impl Area {
     pub(super) fn bounds(&self) -> Bounds {
         self.bounds
     }
+
+    /// What decides whether points of a box are inside.
+    pub(super) fn part(&self, bounds: Bounds) -> AreaPart {
+        let is_level = |edge: &Stretch| {
+            let of_edge = edge.bounds();
+            of_edge.south <= bounds.north && of_edge.north >= bounds.south
+        };
+        let bands = self.polygons.iter().map(|polygon| {
+            let edges = polygon.0.iter().flat_map(|ring| stretches(ring));
+            edges.filter(is_level).collect()
+        });
+        let bands: Vec<Vec<Stretch>> = bands.collect();
+        let mut edges = bands.iter().flatten();
+        AreaPart {
+            is_crossed: edges.any(|edge| edge.bounds().meets(bounds)),
+            bands,
+        }
+    }
+}
+
+/// The edges of an area on the level of a box: a ray to the east crosses no others.
+pub(super) struct AreaPart {
+    bands: Vec<Vec<Stretch>>,
+    /// Whether an edge may lie in the box; else all of the box is inside, or all outside.
+    pub(super) is_crossed: bool,
+}
+
+impl AreaPart {
+    /// Whether a point of the box is inside.
+    pub(super) fn contains(&self, point: Point) -> bool {
+        let mut bands = self.bands.iter();
+        bands.any(|band| is_inside(band.iter().copied(), point))
+    }
+}
+
+/// From one position to the next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    from: Point,
+    to: Point,
+}
+
+impl Stretch {
+    fn bounds(self) -> Bounds {
+        Bounds::of([self.from, self.to].iter())
+    }
+
+    /// How far a point is from it, in metres.
+    pub(super) fn distance(self, point: Point) -> f64 {
+        let to = self.to.offset(point);
+        self.from.offset(point).distance_of_origin(to)
+    }
+
+    /// Whether a ray from the point to the east crosses it.
+    fn is_crossed(self, point: Point) -> bool {
+        let Self { from, to } = self;
+        let is_between = (from.latitude > point.latitude) != (to.latitude > point.latitude);
+        is_between && {
+            let part = (point.latitude - from.latitude) / (to.latitude - from.latitude);
+            point.longitude < from.longitude + part * (to.longitude - from.longitude)
+        }
+    }
+}
+
+fn stretches(points: &[Point]) -> impl Iterator<Item = Stretch> {
+    let pairs = points.iter().zip(points.iter().skip(1));
+    pairs.map(|(from, to)| Stretch {
+        from: *from,
+        to: *to,
+    })
+}
+
+/// Even–odd: a ray to the east crosses the edges an odd number of times.
+fn is_inside(edges: impl Iterator<Item = Stretch>, point: Point) -> bool {
+    edges.filter(|edge| edge.is_crossed(point)).count() % 2 == 1
 }
 
 impl Polygon {
-    /// Even–odd: a ray to the east crosses the rings an odd number of times.
     fn contains(&self, point: Point) -> bool {
-        let crosses = |from: Point, to: Point| {
-            let is_between = (from.latitude > point.latitude) != (to.latitude > point.latitude);
-            is_between && {
-                let part = (point.latitude - from.latitude) / (to.latitude - from.latitude);
-                point.longitude < from.longitude + part * (to.longitude - from.longitude)
-            }
-        };
-        let crossings = self
-            .0
-            .iter()
-            .flat_map(|ring| ring.iter().zip(ring.iter().skip(1)))
-            .filter(|(from, to)| crosses(**from, **to));
-        crossings.count() % 2 == 1
+        is_inside(self.0.iter().flat_map(|ring| stretches(ring)), point)
     }
 }
 
@@ -157,15 +218,17 @@ impl Line {
     pub(super) fn bounds(&self) -> Bounds {
         Bounds::of(self.0.iter())
     }
+
+    /// Its stretches, each with its box.
+    pub(super) fn stretches(&self) -> impl Iterator<Item = (Bounds, Stretch)> {
+        stretches(&self.0).map(|stretch| (stretch.bounds(), stretch))
+    }
 }
 
 /// How far a point is from the nearest stretch, in metres.
 fn distance(points: &[Point], point: Point) -> f64 {
-    let offsets: Vec<Offset> = points.iter().map(|other| other.offset(point)).collect();
-    let stretches = offsets.iter().zip(offsets.iter().skip(1));
-    stretches
-        .map(|(from, to)| from.distance_of_origin(*to))
-        .fold(f64::INFINITY, f64::min)
+    let distances = stretches(points).map(|stretch| stretch.distance(point));
+    distances.fold(f64::INFINITY, f64::min)
 }
 
 fn check_positions<'a>(
@@ -202,7 +265,15 @@ impl Bounds {
         })
     }
 
-    fn contains(&self, point: Point) -> bool {
+    /// Whether the boxes have a point in common.
+    pub(super) fn meets(self, other: Self) -> bool {
+        self.west <= other.east
+            && other.west <= self.east
+            && self.south <= other.north
+            && other.south <= self.north
+    }
+
+    pub(super) fn contains(&self, point: Point) -> bool {
         (self.west..=self.east).contains(&point.longitude)
             && (self.south..=self.north).contains(&point.latitude)
     }

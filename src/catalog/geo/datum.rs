@@ -57,70 +57,67 @@ impl Datum {
 impl FromStr for Datum {
     type Err = ();
 
-    /// Reads a name as departments write it; signs and case do not matter.
+    /// Reads a name as departments write it: signs, case, and words such as 坐标系 do not matter. Two names, as in
+    /// `GCJ02（高德）`, must mean the same.
     fn from_str(text: &str) -> Result<Self, ()> {
-        let letters = text.chars().filter(|sign| sign.is_alphanumeric());
-        let name: String = letters.flat_map(char::to_lowercase).collect();
-        let found = NAMES.iter().find(|(_, names)| names.contains(&&*name));
-        found.map(|(datum, _)| *datum).ok_or(())
+        let parts = text.split(['(', ')', '（', '）', '/', '、']);
+        let parts = parts.map(bare_name).filter(|name| !name.is_empty());
+        let mut found = parts.map(|name| named(&name));
+        let first = found.next().flatten().ok_or(())?;
+        if found.all(|other| other == Some(first)) {
+            Ok(first)
+        } else {
+            Err(())
+        }
     }
 }
 
+fn bare_name(text: &str) -> String {
+    let letters = text.chars().filter(|sign| sign.is_alphanumeric());
+    let name: String = letters.flat_map(char::to_lowercase).collect();
+    let name = name.strip_suffix('系').unwrap_or(&name);
+    let name = name.strip_suffix("坐标").unwrap_or(name);
+    match name.strip_suffix("地图") {
+        // 天地图 is a name of its own.
+        Some(name) if name != "天" => name.to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+fn named(name: &str) -> Option<Datum> {
+    let found = NAMES.iter().find(|(_, names)| names.contains(&name));
+    found.map(|(datum, _)| *datum)
+}
+
 const NAMES: [(Datum, &[&str]); 4] = [
-    (
-        Datum::Wgs84,
-        &[
-            "wgs84",
-            "84",
-            "gps",
-            "84坐标",
-            "wgs84坐标系",
-            "84坐标系",
-            "gps坐标",
-        ],
-    ),
+    (Datum::Wgs84, &["wgs84", "wgs1984", "84", "gps"]),
     (
         Datum::Gcj02,
         &[
             "gcj02",
+            "gcj02ll",
             "gcj",
             "高德",
             "腾讯",
             "火星",
             "国测局",
-            "火星坐标",
-            "火星坐标系",
-            "高德坐标",
-            "高德地图",
-            "腾讯地图",
-            "腾讯坐标",
-            "gcj02坐标系",
+            "国测局02",
         ],
     ),
-    (
-        Datum::Bd09,
-        &[
-            "bd09",
-            "bd09ll",
-            "百度",
-            "百度坐标",
-            "百度地图",
-            "百度坐标系",
-            "bd09坐标系",
-        ],
-    ),
+    (Datum::Bd09, &["bd09", "bd09ll", "百度"]),
     (
         Datum::Cgcs2000,
         &[
             "cgcs2000",
-            "国家2000",
             "2000",
-            "天地图",
+            "国家2000",
+            "2000国家",
             "国家大地2000",
-            "2000国家大地坐标系",
-            "cgcs2000坐标系",
-            "国家2000坐标系",
+            "国家2000大地",
+            "2000国家大地",
+            "2000大地",
             "大地2000",
+            "天地图",
         ],
     ),
 ];
@@ -231,10 +228,19 @@ mod tests {
             ("BD-09", Datum::Bd09),
             ("百度地图", Datum::Bd09),
             ("2000国家大地坐标系", Datum::Cgcs2000),
+            ("国家2000大地坐标系", Datum::Cgcs2000),
+            ("天地图", Datum::Cgcs2000),
+            ("天地图坐标", Datum::Cgcs2000),
+            ("腾讯坐标系", Datum::Gcj02),
+            ("GCJ02（高德）", Datum::Gcj02),
+            ("WGS84坐标", Datum::Wgs84),
         ] {
             assert_eq!(text.parse(), Ok(datum), "{text}");
         }
-        assert_eq!("北京54".parse::<Datum>(), Err(()));
+        // BD-09MC is in metres.
+        for text in ["北京54", "bd09mc", "高德/百度", "坐标系", ""] {
+            assert_eq!(text.parse::<Datum>(), Err(()), "{text}");
+        }
         for datum in Datum::ALL {
             assert_eq!(datum.name().parse(), Ok(datum));
         }

@@ -28,36 +28,38 @@ impl Evidence {
 /// Finds the datum that positions are given in, each with the area that it is said to be in. `None` where that is not
 /// sure: too few rows, or no datum that stands out, as when several are mixed.
 pub fn detect<'a>(rows: impl Iterator<Item = (Point, &'a Area)>) -> (Option<Datum>, Evidence) {
-    let (mut evidence, mut only) = (Evidence::default(), [0; CANDIDATES.len()]);
+    let mut evidence = Evidence::default();
+    // How many rows fit the first of a pair and not the second.
+    let mut ahead = [[0_usize; CANDIDATES.len()]; CANDIDATES.len()];
     for (given, area) in rows {
         let fits = CANDIDATES.map(|datum| area.contains(datum.to_wgs84(given)));
         evidence.rows += 1;
         evidence.wgs84 += usize::from(fits[0]);
         evidence.gcj02 += usize::from(fits[1]);
         evidence.bd09 += usize::from(fits[2]);
-        // Only rows that fit one and not another tell them apart.
-        for (only, is_fit) in only.iter_mut().zip(fits) {
-            *only += usize::from(is_fit && !fits.iter().all(|fit| *fit));
+        for (row, fits_one) in ahead.iter_mut().zip(fits) {
+            for (count, fits_other) in row.iter_mut().zip(fits) {
+                *count += usize::from(fits_one && !fits_other);
+            }
         }
     }
-    let mut ranked: Vec<_> = CANDIDATES.into_iter().zip(only).collect();
-    ranked.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let found = match ranked[..] {
-        [(best, count), (_, second), ..] => {
-            let is_enough = count >= TELLING_MIN;
-            // Rows that fit best and second differ in neither; what is left must be clear.
-            let is_clear = count >= second + TELLING_MIN && count * 2 >= second * 3;
-            let is_usual = evidence.of(best) * 3 >= evidence.rows * 2;
-            (is_enough && is_clear && is_usual).then_some(best)
-        }
-        _ => None,
+    let beats = |one: usize, other: usize| {
+        let (with, against) = (ahead[one][other], ahead[other][one]);
+        // A few rows filed under a wrong grid fit another datum by chance; more are of another datum.
+        one == other || (with >= against + TELLING_MIN && against * AGAINST_PART <= with)
     };
-    (found, evidence)
+    let found = (0..CANDIDATES.len()).find(|one| {
+        let is_usual = evidence.of(CANDIDATES[*one]) * 3 >= evidence.rows * 2;
+        is_usual && (0..CANDIDATES.len()).all(|other| beats(*one, other))
+    });
+    (found.map(|one| CANDIDATES[one]), evidence)
 }
 
 const CANDIDATES: [Datum; 3] = [Datum::Wgs84, Datum::Gcj02, Datum::Bd09];
-/// So many rows more must speak for a datum than for the next.
+/// So many rows more must speak for a datum than for any other.
 const TELLING_MIN: usize = 5;
+/// For so many rows that speak for a datum, one may speak for another.
+const AGAINST_PART: usize = 7;
 
 #[cfg(test)]
 mod tests {
@@ -85,6 +87,19 @@ mod tests {
             let mut mixed = rows(&mut random, Datum::Gcj02, 40);
             let other = [Datum::Wgs84, Datum::Bd09][batch % 2];
             mixed.extend(rows(&mut random, other, 40));
+            let found = detect(mixed.iter().map(|(point, area)| (*point, area)));
+            assert_eq!(found.0, None, "batch {batch}: {:?}", found.1);
+        }
+    }
+
+    #[test]
+    fn a_fifth_in_another_datum_is_unsure() {
+        let mut random = Random(10);
+        let all = [Datum::Wgs84, Datum::Gcj02, Datum::Bd09];
+        for batch in 0..180 {
+            let (most, rest) = (all[batch % 3], all[(batch + 1 + batch / 3 % 2) % 3]);
+            let mut mixed = rows(&mut random, most, 80);
+            mixed.extend(rows(&mut random, rest, 20));
             let found = detect(mixed.iter().map(|(point, area)| (*point, area)));
             assert_eq!(found.0, None, "batch {batch}: {:?}", found.1);
         }

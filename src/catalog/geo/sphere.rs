@@ -32,7 +32,9 @@ impl Point {
         let turn = (other.longitude - self.longitude).to_radians();
         let east = turn.sin() * to.cos();
         let north = from.cos() * to.sin() - from.sin() * to.cos() * turn.cos();
-        east.atan2(north).to_degrees().rem_euclid(360.0)
+        let degrees = east.atan2(north).to_degrees().rem_euclid(360.0);
+        // What is a hair west of north is rounded up to a full turn.
+        if degrees < 360.0 { degrees } else { 0.0 }
     }
 
     /// Where this point is from `origin`.
@@ -79,6 +81,15 @@ mod tests {
         };
         assert!((zhuzhou.distance(changsha) - 48_434.0).abs() < 50.0);
         assert!((zhuzhou.bearing(changsha) - 336.7).abs() < 0.2);
+        let hair = Point {
+            longitude: 0.0,
+            latitude: 27.8,
+        };
+        let north = Point {
+            longitude: -1e-300,
+            latitude: 27.9,
+        };
+        assert_eq!(hair.bearing(north), 0.0);
         let east = Point {
             longitude: 113.144,
             ..zhuzhou
