@@ -1,12 +1,12 @@
 //! A copy of the store while the daemon runs, and the way back.
 
-use std::fs::{File, OpenOptions, Permissions, copy, metadata, remove_file, rename};
+use std::fs::{File, OpenOptions, Permissions, copy, hard_link, metadata, remove_file, rename};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Error, FILE, SCHEMA_VERSION, lock};
+use super::{Error, FILE, SCHEMA_VERSION, lock, of};
 
 /// Writes the store of `folder` as it is at this moment to `to`, which nobody else can read; a daemon may be at work
 /// there meanwhile.
@@ -65,25 +65,40 @@ pub fn restore(folder: &Path, from: &Path) -> Result<Option<PathBuf>, Error> {
         let _removed = remove_file(&new);
         return Err(error);
     }
-    let former = set_aside(&store)?;
+    let former = keep_former(&store)?;
     rename(&new, &store).map_err(of(&store))?;
     let sync = File::open(folder).and_then(|folder| folder.sync_all());
     sync.map_err(of(folder))?;
     Ok(former)
 }
 
-/// Puts the store that is there out of the way, with what its log still holds.
-fn set_aside(store: &Path) -> Result<Option<PathBuf>, Error> {
-    if metadata(store).is_err() {
-        return Ok(None);
-    }
-    // The last connection that closes writes the log into the store and removes it.
-    let connection = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    connection.pragma_update(None, "journal_mode", "DELETE")?;
-    drop(connection);
+/// Keeps the store that is there under a second name, with what its log still holds: there is a store at every moment,
+/// or a start in between would give new codes.
+fn keep_former(store: &Path) -> Result<Option<PathBuf>, Error> {
+    // The last connection that closes writes the log into the store and removes it. One that is broken, which
+    // may be why another is put in its place, is kept as it is.
+    let _closed = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .and_then(|connection| connection.pragma_update(None, "journal_mode", "DELETE"));
     let former = store.with_extension("db.before-restore");
-    rename(store, &former).map_err(of(&former))?;
-    Ok(Some(former))
+    for end in ["", "-wal", "-shm"] {
+        let (own, kept) = (with_end(store, end), with_end(&former, end));
+        if metadata(&kept).is_ok() {
+            remove_file(&kept).map_err(of(&kept))?;
+        }
+        if metadata(&own).is_err() {
+            continue;
+        }
+        // A log must not be taken for that of the new store.
+        let keep = if end.is_empty() { hard_link } else { rename };
+        keep(&own, &kept).map_err(of(&kept))?;
+    }
+    Ok(metadata(&former).is_ok().then_some(former))
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 /// Whether this is a store, whole and of no newer version.
@@ -111,15 +126,6 @@ fn check(connection: &Connection, path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Names the file that an error is of.
-fn of(path: &Path) -> impl Fn(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::Folder {
-        path: path.clone(),
-        source,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
@@ -144,6 +150,25 @@ mod tests {
         assert!(metadata(former).is_ok());
         let restored = Store::open(&other.0).unwrap();
         assert_eq!(restored.maintained().unwrap(), [camera].into());
+    }
+
+    #[test]
+    fn a_store_that_is_broken_gives_way_to_a_backup_and_leaves_it_no_log() {
+        let (folder, other) = (Folder::new("whole"), Folder::new("broken"));
+        let backup = folder.0.join("backup");
+        drop(Store::open(&folder.0).unwrap());
+        back_up(&folder.0, &backup).unwrap();
+        drop(Store::open(&other.0).unwrap());
+        let log = with_end(&other.0.join(FILE), "-wal");
+        // Twice: what an earlier restore has kept is in nobody's way.
+        for broken in ["broken", "broken again"] {
+            std::fs::write(other.0.join(FILE), broken).unwrap();
+            std::fs::write(&log, "its log").unwrap();
+            let former = restore(&other.0, &backup).unwrap().unwrap();
+            assert_eq!(std::fs::read(&former).unwrap(), broken.as_bytes());
+            assert!(metadata(&log).is_err());
+            drop(Store::open(&other.0).unwrap());
+        }
     }
 
     #[test]

@@ -101,17 +101,21 @@ impl Store {
 
 /// Locks the folder, which is made where it is missing.
 fn lock(folder: &Path) -> Result<Flock<File>, Error> {
-    let of_folder = |source| Error::Folder {
-        path: folder.to_owned(),
-        source,
-    };
-    create_dir_all(folder).map_err(of_folder)?;
+    create_dir_all(folder).map_err(of(folder))?;
     // It holds who was refused where, and later more: for nobody but us.
-    set_permissions(folder, Permissions::from_mode(0o700)).map_err(of_folder)?;
+    set_permissions(folder, Permissions::from_mode(0o700)).map_err(of(folder))?;
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
-    let file = options.open(folder.join("lock")).map_err(of_folder)?;
+    let file = options.open(folder.join("lock")).map_err(of(folder))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| Error::Locked(folder.to_owned()))
+}
+
+/// Names the file or folder that an error is of.
+fn of(path: &Path) -> impl Fn(std::io::Error) -> Error {
+    move |source| Error::Folder {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// Reads a column that holds an id or a code.
