@@ -11,7 +11,7 @@ use super::Api;
 use super::camera_item::{CameraItem, Page};
 use super::problem::Problem;
 use crate::catalog::geo::{Area, Datum, Line, Point, Sight};
-use crate::catalog::{Camera, Catalog, Level};
+use crate::catalog::{Camera, Catalog, GbCode, Level};
 use crate::ledger::State as CameraState;
 use crate::problem::none_of;
 use crate::source::Sources;
@@ -125,10 +125,8 @@ impl Place {
         match self {
             Self::Everywhere => {
                 let is_before =
-                    |camera: &Arc<Camera>, after: &Rank| camera.code.as_str() <= &*after.code;
-                let first = after.map_or(0, |after| {
-                    cameras.partition_point(|camera| is_before(camera, after))
-                });
+                    |camera: &Arc<Camera>| after.is_some_and(|rank| camera.code <= rank.code);
+                let first = cameras.partition_point(is_before);
                 let cameras = cameras.iter().skip(first);
                 cameras.map(|camera| (camera, None)).collect()
             }
@@ -146,16 +144,27 @@ impl Place {
 
 /// Where a camera stands in an answer: how surely it plays, whether it sees the place, how far it is, how far it looks
 /// past the place, and its code. A list has codes only.
-#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Rank {
     state: u8,
     covers: u8,
     decimetres: u64,
     turn: u16,
-    code: String,
+    code: GbCode,
 }
 
 impl Rank {
+    /// In a list.
+    fn of(code: GbCode) -> Self {
+        Self {
+            state: 0,
+            covers: 0,
+            decimetres: 0,
+            turn: 0,
+            code,
+        }
+    }
+
     /// As the cursor of a page has it.
     fn cursor(&self) -> String {
         let Self {
@@ -178,7 +187,7 @@ impl Rank {
             covers: covers.parse().ok()?,
             decimetres: decimetres.parse().ok()?,
             turn: turn.parse().ok()?,
-            code: code.to_owned(),
+            code: code.parse().ok()?,
         })
     }
 }
@@ -199,10 +208,7 @@ impl<'a> Found<'a> {
         sources: &Sources,
     ) -> Self {
         let mut found = Self {
-            rank: Rank {
-                code: camera.code.to_string(),
-                ..Rank::default()
-            },
+            rank: Rank::of(camera.code),
             camera,
             distance,
             covers: None,
@@ -261,9 +267,9 @@ impl Filter {
         let (datum, after) = (self.datum()?, self.cursor()?);
         let catalog = api.0.catalog.borrow().clone();
         self.check(&catalog)?;
-        let sources = &api.0.sources;
+        let (wanted, sources) = (Wanted::new(self, &catalog), &api.0.sources);
         let cameras = place.cameras(&catalog, after.as_ref()).into_iter();
-        let cameras = cameras.filter(|(camera, _)| self.matches(camera, &catalog, sources));
+        let cameras = cameras.filter(|(camera, _)| wanted.is(camera, sources));
         let mut found: Vec<_> = cameras
             .map(|(camera, distance)| Found::new(camera, distance, place, sources))
             .filter(|found| after.as_ref().is_none_or(|after| found.rank > *after))
@@ -274,9 +280,13 @@ impl Filter {
                 usize::MAX
             })
             .collect();
-        found.sort_by(|one, other| one.rank.cmp(&other.rank));
         let has_more = found.len() > limit;
-        found.truncate(limit);
+        if has_more {
+            // The best of many need not have all the others in their order.
+            found.select_nth_unstable_by_key(limit, |found| found.rank);
+            found.truncate(limit);
+        }
+        found.sort_unstable_by_key(|found| found.rank);
         let last = found.last().filter(|_| has_more);
         let next = last.map(|found| found.rank.cursor());
         let item = |found: &Found<'_>| {
@@ -308,14 +318,14 @@ impl Filter {
             Problem::bad_request("near must be longitude,latitude in degrees, as in 113.134,27.828")
         };
         let (longitude, latitude) = near.split_once(',').ok_or_else(wrong)?;
-        let degrees = |text: &str, most: f64| {
-            let degrees = text.trim().parse::<f64>().ok();
-            degrees.filter(|degrees| degrees.abs() <= most)
-        };
+        let degrees = |text: &str| text.trim().parse().map_err(|_| wrong());
         let point = Point {
-            longitude: degrees(longitude, 180.0).ok_or_else(wrong)?,
-            latitude: degrees(latitude, 90.0).ok_or_else(wrong)?,
+            longitude: degrees(longitude)?,
+            latitude: degrees(latitude)?,
         };
+        if !point.is_on_globe() {
+            return Err(wrong());
+        }
         let radius = self.radius.unwrap_or(RADIUS_USUAL);
         if !(1.0..=RADIUS_MAX).contains(&radius) {
             let message = format!("radius must be 1 to {RADIUS_MAX} metres");
@@ -341,53 +351,77 @@ impl Filter {
         }
         Ok(())
     }
-
-    fn matches(&self, camera: &Camera, catalog: &Catalog, sources: &Sources) -> bool {
-        let is =
-            |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
-        let (record, details) = (&camera.record, &camera.record.details);
-        let regions = [
-            (Level::Town, &self.town, &details.town),
-            (Level::Community, &self.community, &details.community),
-            (Level::Grid, &self.grid, &details.grid),
-        ];
-        is(&self.department, &record.department)
-            && is(&self.gb_code, camera.code.as_str())
-            && self
-                .point_class
-                .is_none_or(|class| class == record.point_class)
-            && regions
-                .into_iter()
-                .all(|(level, wanted, named)| is_region(level, wanted, named, catalog))
-            && self.q.as_deref().is_none_or(|q| is_about(camera, q))
-            && is(&self.state, sources.state(camera).state().name())
-    }
 }
 
-/// Whether a camera is in the region that is wanted: each may be named by its code or by its name.
-fn is_region(
-    level: Level,
-    wanted: &Option<String>,
-    named: &Option<String>,
-    catalog: &Catalog,
-) -> bool {
-    let code = |text: &str| {
-        catalog
-            .regions()
-            .find(level, text)
-            .map(|(code, _)| code.to_owned())
-    };
-    match (wanted, named) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(wanted), Some(named)) => {
-            wanted == named || code(wanted).is_some_and(|wanted| code(named) == Some(wanted))
+/// A filter that is asked of many cameras: what is the same for all of them is looked up once.
+struct Wanted<'a> {
+    filter: &'a Filter,
+    catalog: &'a Catalog,
+    /// The text in lower case.
+    q: Option<String>,
+    town: Option<WantedRegion<'a>>,
+    community: Option<WantedRegion<'a>>,
+    grid: Option<WantedRegion<'a>>,
+}
+
+/// A region that may be named by its code or by its name.
+struct WantedRegion<'a> {
+    text: &'a str,
+    code: Option<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(filter: &'a Filter, catalog: &'a Catalog) -> Self {
+        let region = |level, text: &'a Option<String>| {
+            let text = text.as_deref()?;
+            let code = catalog.regions().find(level, text).map(|(code, _)| code);
+            Some(WantedRegion { text, code })
+        };
+        Self {
+            filter,
+            catalog,
+            q: filter.q.as_deref().map(str::to_lowercase),
+            town: region(Level::Town, &filter.town),
+            community: region(Level::Community, &filter.community),
+            grid: region(Level::Grid, &filter.grid),
         }
     }
+
+    fn is(&self, camera: &Camera, sources: &Sources) -> bool {
+        let is =
+            |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
+        let (filter, record, details) = (self.filter, &camera.record, &camera.record.details);
+        is(&filter.department, &record.department)
+            && is(&filter.gb_code, camera.code.as_str())
+            && filter
+                .point_class
+                .is_none_or(|class| class == record.point_class)
+            && self.is_in(Level::Town, &self.town, &details.town)
+            && self.is_in(Level::Community, &self.community, &details.community)
+            && self.is_in(Level::Grid, &self.grid, &details.grid)
+            && self.q.as_deref().is_none_or(|q| is_about(camera, q))
+            && is(&filter.state, sources.state(camera).state().name())
+    }
+
+    fn is_in(
+        &self,
+        level: Level,
+        wanted: &Option<WantedRegion<'_>>,
+        named: &Option<String>,
+    ) -> bool {
+        let Some(wanted) = wanted else {
+            return true;
+        };
+        named.as_deref().is_some_and(|named| {
+            let code = || Some(self.catalog.regions().find(level, named)?.0);
+            named == wanted.text || wanted.code.is_some() && code() == wanted.code
+        })
+    }
 }
 
+/// Whether `q`, in lower case, is part of what a camera is called.
 fn is_about(camera: &Camera, q: &str) -> bool {
-    let (record, q) = (&camera.record, q.to_lowercase());
+    let record = &camera.record;
     let texts = [
         Some(&record.name),
         record.address.as_ref(),
@@ -395,7 +429,7 @@ fn is_about(camera: &Camera, q: &str) -> bool {
         record.source_id.as_ref(),
     ];
     let mut texts = texts.into_iter().flatten();
-    texts.any(|text| text.to_lowercase().contains(&q))
+    texts.any(|text| text.to_lowercase().contains(q))
 }
 
 const RADIUS_USUAL: f64 = 500.0;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::geo::{Area, Point};
+use super::geo::Area;
 
 /// What a region is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -77,15 +77,6 @@ impl Regions {
         let found = found.or_else(|| {
             let code = self.by_name.get(&(level, text.to_owned()))?.as_ref()?;
             self.by_code.get_key_value(code)
-        });
-        found.map(|(code, region)| (code.as_str(), region))
-    }
-
-    /// The region of that level that a point is in.
-    pub fn at(&self, level: Level, point: Point) -> Option<(&str, &Region)> {
-        let found = self.by_code.iter().find(|(_, region)| {
-            let area = region.area.as_ref();
-            region.level == Some(level) && area.is_some_and(|area| area.contains(point))
         });
         found.map(|(code, region)| (code.as_str(), region))
     }

@@ -240,9 +240,7 @@ fn check_positions<'a>(
         return Err(AreaError::TooMany { found, most });
     }
     let mut points = points;
-    let is_on_globe =
-        |point: &Point| point.longitude.abs() <= 180.0 && point.latitude.abs() <= 90.0;
-    if points.all(is_on_globe) {
+    if points.all(Point::is_on_globe) {
         Ok(())
     } else {
         Err(AreaError::OutOfRange)

@@ -17,6 +17,11 @@ pub(super) struct Offset {
 }
 
 impl Point {
+    /// Whether longitude and latitude are within their ranges, and numbers at all.
+    pub fn is_on_globe(&self) -> bool {
+        self.longitude.abs() <= 180.0 && self.latitude.abs() <= 90.0
+    }
+
     /// The distance to another point along a great circle, in metres.
     pub fn distance(self, other: Self) -> f64 {
         let (south, north) = (self.latitude.to_radians(), other.latitude.to_radians());
