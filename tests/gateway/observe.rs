@@ -71,18 +71,22 @@ impl World {
 
     /// All cameras now.
     pub(crate) async fn cameras(&self) -> Cameras {
-        let (mut cameras, mut cursor) = (BTreeMap::new(), String::new());
+        let cameras = self.cameras_of("limit=1000").await.into_iter();
+        let named = cameras.map(|camera| (camera["name"].as_str().unwrap().to_owned(), camera));
+        Cameras(named.collect())
+    }
+
+    /// The cameras of a query in their order, page by page.
+    pub(crate) async fn cameras_of(&self, query: &str) -> Vec<Value> {
+        let (mut cameras, mut cursor) = (Vec::new(), String::new());
         loop {
-            let path = format!("/api/v1/cameras?limit=1000{cursor}");
+            let path = format!("/api/v1/cameras?{query}{cursor}");
             let (status, page) = self.ask_json("GET", &path).await;
-            assert_eq!(status, 200, "{page}");
-            for camera in page["items"].as_array().unwrap() {
-                let name = camera["name"].as_str().unwrap().to_owned();
-                cameras.insert(name, camera.clone());
-            }
+            assert_eq!(status, 200, "{path}: {page}");
+            cameras.extend(page["items"].as_array().unwrap().iter().cloned());
             match page["next"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
-                None => return Cameras(cameras),
+                None => return cameras,
             }
         }
     }

@@ -33,7 +33,10 @@ async fn positions_are_where_an_independent_library_says() {
     let mut found = 0;
     // Each answer in another datum than half of the cameras are given in.
     for (datum, number) in [("wgs84", 0), ("gcj02", 1), ("bd09", 2), ("cgcs2000", 0)] {
-        for camera in all(&world, &format!("datum={datum}&fields=name,position")).await {
+        for camera in world
+            .cameras_of(&format!("datum={datum}&fields=name,position"))
+            .await
+        {
             let name = camera["name"].as_str().unwrap();
             let n: usize = name.split(' ').nth(1).unwrap().parse().unwrap();
             let position = &camera["position"];
@@ -88,7 +91,7 @@ async fn cameras_near_a_place_come_first_if_they_play_and_see_it() {
     world.order("probe", "坏的").await;
 
     let near = "near=113.134,27.828";
-    let found = all(&world, &format!("{near}&radius=500")).await;
+    let found = world.cameras_of(&format!("{near}&radius=500")).await;
     assert_eq!(names(&found), ["朝向", "远处", "背对", "坏的"]);
     let told = |key: &str| -> Vec<Value> { found.iter().map(|c| c[key].clone()).collect() };
     assert_eq!(
@@ -101,11 +104,11 @@ async fn cameras_near_a_place_come_first_if_they_play_and_see_it() {
         assert!((distance - expected).abs() < 0.2, "{distance}");
     }
     // Pages hold together, and each camera comes once.
-    let one_by_one = all(&world, &format!("{near}&limit=1")).await;
+    let one_by_one = world.cameras_of(&format!("{near}&limit=1")).await;
     assert_eq!(names(&one_by_one), names(&found));
     // Asked in the datum of another map, the same cameras are there.
     let gcj02 = "near=113.1398287,27.8248589&datum=gcj02&radius=200&state=online";
-    assert_eq!(names(&all(&world, gcj02).await), ["朝向", "背对"]);
+    assert_eq!(names(&world.cameras_of(gcj02).await), ["朝向", "背对"]);
     let listed = world
         .plain(&["camera", "list", "--near", "113.134,27.828"])
         .await;
@@ -137,7 +140,7 @@ async fn cameras_are_found_in_polygons_along_roads_and_by_region() {
     world.write("cameras.csv", &rows);
     world.start_gateway().await;
 
-    let cameras = all(&world, "").await;
+    let cameras = world.cameras_of("").await;
     for camera in &cameras {
         let given = &camera["position"]["given"];
         assert_eq!(
@@ -160,7 +163,7 @@ async fn cameras_are_found_in_polygons_along_roads_and_by_region() {
         });
         let query: Vec<_> = query.collect();
         assert_eq!(
-            all(&world, &query.join("&")).await.len(),
+            world.cameras_of(&query.join("&")).await.len(),
             count,
             "{query:?}"
         );
@@ -285,21 +288,6 @@ fn regions() -> Value {
         feature("G1", "第一网格", "grid", square(113.13, 27.82)),
         feature("G2", "第二网格", "grid", square(113.14, 27.82)),
     ]})
-}
-
-/// All cameras of a query, page by page.
-async fn all(world: &World, query: &str) -> Vec<Value> {
-    let (mut cameras, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let path = format!("/api/v1/cameras?{query}{cursor}");
-        let (status, page) = world.ask_json("GET", &path).await;
-        assert_eq!(status, 200, "{path}: {page}");
-        cameras.extend(page["items"].as_array().unwrap().iter().cloned());
-        match page["next"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return cameras,
-        }
-    }
 }
 
 /// The cameras in a geometry.
