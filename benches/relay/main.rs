@@ -13,8 +13,8 @@
 //! ```
 //!
 //! `cargo bench --bench relay -- 200x4m fanout` measures these cases; [`parameters`] lists what can be changed.
-//! `-- growth` measures how the cost grows with cameras and sessions, `-- catalogue` what cameras cost that are only
-//! listed.
+//! `-- growth` measures how the cost grows with cameras and sessions, `-- sessions` the latter alone, `-- catalogue` what
+//! cameras cost that are only listed.
 //!
 //! | column | what |
 //! |---|---|
