@@ -178,6 +178,9 @@ mod tests {
         drop(Store::open(&folder.0).unwrap());
         back_up(&folder.0, &good).unwrap();
         let whole = std::fs::read(&good).unwrap();
+        // A page in the middle, so that the head reads well.
+        let mut damaged = whole.clone();
+        damaged[2 * 4096..3 * 4096].fill(0xff);
         let newer = |connection: &Connection| {
             let version = SCHEMA_VERSION + 1;
             connection.pragma_update(None, "user_version", version)
@@ -186,6 +189,7 @@ mod tests {
             (b"name,department,url\n".to_vec(), None),
             (Vec::new(), None),
             (whole[..whole.len() / 2].to_vec(), None),
+            (damaged, None),
             (whole.clone(), Some(newer)),
         ] {
             std::fs::write(&bad, &bytes).unwrap();
