@@ -84,10 +84,12 @@ impl World {
             let (status, page) = self.ask_json("GET", &path).await;
             assert_eq!(status, 200, "{path}: {page}");
             cameras.extend(page["items"].as_array().unwrap().iter().cloned());
-            match page["next"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return cameras,
-            }
+            let Some(next) = page["next"].as_str() else {
+                return cameras;
+            };
+            let next = format!("&cursor={next}");
+            assert_ne!(next, cursor, "{path}: its next page is itself");
+            cursor = next;
         }
     }
 
