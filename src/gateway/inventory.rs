@@ -45,7 +45,8 @@ pub fn read_inventory(
                     .warnings
                     .extend(import::warnings(&rows, departments));
                 for row in rows {
-                    let row = import::clean(row, &mut guesses);
+                    let (row, taken) = import::clean(row);
+                    guesses.note(&row.file, &taken);
                     match import::to_record(&row, departments) {
                         Ok(record) => inventory.records.push(record),
                         Err(problems) => {

@@ -15,7 +15,7 @@ mod yaml_file;
 
 use std::path::Path;
 
-pub use clean::{Guesses, clean};
+pub use clean::{Guess, Guesses, clean};
 pub use columns::Column;
 pub use datums::settle_datums;
 pub use hint::{Hint, hint};

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use huiju::catalog::{Department, DepartmentLimits, Pull, Record};
-use huiju::import::{Column, Guesses, Row, clean, read_rows, to_record, warnings};
+use huiju::import::{Column, Row, clean, read_rows, to_record, warnings};
 use huiju::problem::Problem;
 use libfuzzer_sys::fuzz_target;
 
@@ -48,9 +48,8 @@ fuzz_target!(|data: &[u8]| {
             row.line
         );
         let has_secret = holds_secret(&row);
-        let mut guesses = Guesses::default();
-        let row = clean(row, &mut guesses);
-        let guessed: String = guesses.warnings().iter().map(ToString::to_string).collect();
+        let (row, guesses) = clean(row);
+        let guessed: String = guesses.iter().map(ToString::to_string).collect();
         assert!(!has_secret || !guessed.contains(SECRET), "{guessed}");
         let told = match to_record(&row, &departments) {
             Ok(record) => {
