@@ -448,6 +448,7 @@ pub(super) mod tests {
     pub(in crate::catalog) fn record(source_id: &str, path: &str) -> Record {
         Record {
             origin: Origin {
+                given: None,
                 file: format!("row {source_id}"),
                 line: 1,
             },

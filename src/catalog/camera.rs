@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::{CameraId, Details, GbCode, Position};
 
@@ -67,6 +69,20 @@ impl Location {
         format!("rtsp://{host}:{}{}", self.port, self.path.expose())
     }
 
+    /// With its path and query as given; may hold a secret, so it is for the store only.
+    pub fn whole(&self) -> Secret {
+        Secret::new(format!("{}{}", self.authority(), self.path.expose()))
+    }
+
+    fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') {
+            format!("rtsp://[{host}]:{port}")
+        } else {
+            format!("rtsp://{host}:{port}")
+        }
+    }
+
     /// What tells cameras apart: host, port, path and query, values of secret parameters masked.
     pub fn key(&self) -> String {
         format!("{}:{}{}", self.host, self.port, mask(self.path.expose()))
@@ -75,7 +91,7 @@ impl Location {
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rtsp://{}", self.key())
+        write!(f, "{}{}", self.authority(), mask(self.path.expose()))
     }
 }
 
@@ -114,6 +130,19 @@ pub struct Origin {
     pub file: String,
     /// The row, by its line.
     pub line: u64,
+    /// Who gave it, where it is no declared file.
+    pub given: Option<Arc<Given>>,
+}
+
+/// Who gave a record by an import or by the API, and when.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Given {
+    /// The import; `None`: the API.
+    pub import: Option<u64>,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: SystemTime,
 }
 
 impl fmt::Display for Origin {
@@ -139,6 +168,8 @@ pub struct Record {
     pub id: Option<CameraId>,
     /// User and password.
     pub login: Option<(String, Secret)>,
+    /// The name that its department's configuration has for them.
+    pub credential: Option<String>,
     /// The code that its owner gave it.
     pub gb_code: Option<GbCode>,
     /// The unit within the department.
@@ -186,6 +217,11 @@ pub enum Upkeep {
 }
 
 impl Record {
+    /// Whether it comes from a file that the configuration names: then nobody else changes it.
+    pub fn is_declared(&self) -> bool {
+        self.origin.given.is_none()
+    }
+
     /// A record for tests.
     #[cfg(test)]
     pub(crate) fn sample() -> Self {
@@ -197,6 +233,7 @@ impl Record {
             source_id: None,
             id: None,
             login: None,
+            credential: None,
             gb_code: None,
             organisation: None,
             point_class: 2,

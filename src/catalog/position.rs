@@ -31,14 +31,27 @@ impl Position {
         }
     }
 
-    /// A position whose datum nobody knows: it is converted to nothing.
+    /// A position whose source says that nobody knows its datum: it is converted to nothing.
     pub fn unsure(given: Point) -> Self {
+        Self {
+            is_declared: true,
+            ..Self::open(given)
+        }
+    }
+
+    /// A position whose source says nothing of its datum: until it is found, it is converted to nothing.
+    pub fn open(given: Point) -> Self {
         Self {
             given,
             datum: None,
             globe: None,
             is_declared: false,
         }
+    }
+
+    /// Whether its datum is to be looked for.
+    pub fn is_open(&self) -> bool {
+        self.datum.is_none() && !self.is_declared
     }
 
     /// As its source gives it.
@@ -51,7 +64,7 @@ impl Position {
         self.datum
     }
 
-    /// Whether its source names the datum.
+    /// Whether its source names the datum, or says that it is unsure.
     pub fn is_declared(&self) -> bool {
         self.is_declared
     }

@@ -11,10 +11,7 @@ use crate::problem::Problem;
 pub fn settle_datums(records: &mut [Record], regions: &Regions) -> Vec<Problem> {
     let mut groups: BTreeMap<(String, String), Vec<&mut Record>> = BTreeMap::new();
     for record in records {
-        let is_open = record
-            .position
-            .is_some_and(|position| position.datum().is_none());
-        if is_open {
+        if record.position.is_some_and(|position| position.is_open()) {
             let key = (record.origin.file.clone(), record.department.clone());
             groups.entry(key).or_default().push(record);
         }
@@ -157,7 +154,7 @@ mod tests {
     fn record(department: &str, grid: Option<&str>, given: Point) -> Record {
         Record {
             department: department.to_owned(),
-            position: Some(Position::unsure(given)),
+            position: Some(Position::open(given)),
             details: Box::new(Details {
                 grid: grid.map(str::to_owned),
                 ..Details::default()

@@ -3,6 +3,7 @@
 //! A file that cannot be read, has no rows or a wrong header is an error as a whole; an error in a row
 //! refuses that row and no other.
 
+mod card;
 mod clean;
 mod columns;
 mod csv_file;
@@ -15,6 +16,7 @@ mod yaml_file;
 
 use std::path::Path;
 
+pub use card::Card;
 pub use clean::{Guess, Guesses, clean};
 pub use columns::Column;
 pub use datums::settle_datums;

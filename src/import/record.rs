@@ -125,6 +125,7 @@ impl Check<'_> {
             origin: Origin {
                 file: self.row.file.clone(),
                 line: self.row.line,
+                given: None,
             },
             name: name?,
             department: department?.id.clone(),
@@ -132,6 +133,7 @@ impl Check<'_> {
             source_id: self.text(Column::SourceId),
             id,
             login,
+            credential: self.text(Column::Credential),
             // A code that is none is as good as no code: the gateway gives one.
             gb_code: self.text(Column::GbCode).and_then(|text| text.parse().ok()),
             organisation: self.text(Column::Organisation),
@@ -311,16 +313,20 @@ impl Check<'_> {
         }
         let datum = self.parsed(
             Column::Datum,
-            |text| text.parse::<Datum>().ok(),
-            "must be wgs84, gcj02, bd09 or cgcs2000",
+            |text| match text {
+                UNSURE => Some(None),
+                text => text.parse::<Datum>().ok().map(Some),
+            },
+            "must be wgs84, gcj02, bd09, cgcs2000 or unsure",
         );
         let given = Point {
             longitude: longitude?,
             latitude: latitude?,
         };
         Some(match datum {
-            Some(datum) => Position::declared(given, datum),
-            None => Position::unsure(given),
+            Some(Some(datum)) => Position::declared(given, datum),
+            Some(None) => Position::unsure(given),
+            None => Position::open(given),
         })
     }
 
@@ -376,6 +382,8 @@ impl Check<'_> {
 }
 
 const TEXT_BYTES_MAX: usize = 1024;
+/// The datum of a position whose datum nobody knows and nobody is to look for.
+pub(super) const UNSURE: &str = "unsure";
 /// State Council Order 799, article 8: guest rooms, dormitories, bathrooms, changing and nursing rooms.
 const FORBIDDEN_PLACES: [&str; 18] = [
     "客房",
