@@ -51,6 +51,8 @@ pub struct Gateway {
     pub civil_code: String,
     /// Where it keeps its state.
     pub data_dir: PathBuf,
+    /// The file with the key of the secrets in it.
+    pub secrets_key: PathBuf,
     /// The zone of all times towards platforms.
     pub timezone: chrono_tz::Tz,
     /// Divisions and grids.

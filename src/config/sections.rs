@@ -1,6 +1,6 @@
 //! The sections `gateway`, `listen`, `streams` and `inventory`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::reader::Section;
@@ -15,13 +15,15 @@ pub(super) fn gateway(section: &Section<'_>) -> Gateway {
         let code = pad_civil_code(text).map(|_| text.to_owned());
         code.ok_or_else(|| format!("`{text}` must have 2, 4, 6 or 8 digits (0 to 9), in quotes"))
     });
+    let data_dir = section.value("data_dir", text).map_or_else(
+        || PathBuf::from("/var/lib/huiju"),
+        |path| section.context.path(&path),
+    );
     let gateway = Gateway {
+        secrets_key: secrets_key(&section.section("secrets_key"), &data_dir),
         name: section.required("name", text).unwrap_or_default(),
         civil_code: civil_code.unwrap_or_default(),
-        data_dir: section.value("data_dir", text).map_or_else(
-            || PathBuf::from("/var/lib/huiju"),
-            |path| section.context.path(&path),
-        ),
+        data_dir,
         timezone: section
             .value("timezone", |text| {
                 text.parse()
@@ -33,8 +35,18 @@ pub(super) fn gateway(section: &Section<'_>) -> Gateway {
             .unwrap_or_default()
             .into(),
     };
-    section.finish(&["secrets_key"]);
+    section.finish(&[]);
     gateway
+}
+
+/// The file of the key; it is made at the first start.
+fn secrets_key(section: &Section<'_>, data_dir: &Path) -> PathBuf {
+    let file = section.value("file", text);
+    section.finish(&[]);
+    file.map_or_else(
+        || data_dir.join("secrets.key"),
+        |file| section.context.path(&file),
+    )
 }
 
 pub(super) fn listen(section: &Section<'_>) -> Listen {

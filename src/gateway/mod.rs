@@ -164,7 +164,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
 
 /// Opens the store and gives every camera of the inventory its identity.
 fn open_store(config: &Config, started: SystemTime) -> Result<(Store, Draft), Error> {
-    let mut store = Store::open(&config.gateway.data_dir)?;
+    let mut store = Store::open(&config.gateway.data_dir, &config.gateway.secrets_key)?;
     store.begin_life(started)?;
     let inventory = read_inventory(
         &config.inventory,

@@ -132,23 +132,22 @@ mod tests {
 
     use super::*;
     use crate::catalog::CameraId;
-    use crate::store::Store;
-    use crate::store::tests::Folder;
+    use crate::store::tests::{Folder, open};
 
     #[test]
     fn a_restored_store_is_the_one_that_was_backed_up_and_the_former_is_kept() {
         let (folder, other) = (Folder::new("backed-up"), Folder::new("restored"));
         let backup = folder.0.join("backup");
-        let mut store = Store::open(&folder.0).unwrap();
+        let mut store = open(&folder.0).unwrap();
         let camera = CameraId::derive("education", "a", 0);
         store
             .set_maintained(camera, true, SystemTime::UNIX_EPOCH)
             .unwrap();
         back_up(&folder.0, &backup).unwrap();
-        drop(Store::open(&other.0).unwrap());
+        drop(open(&other.0).unwrap());
         let former = restore(&other.0, &backup).unwrap().unwrap();
         assert!(metadata(former).is_ok());
-        let restored = Store::open(&other.0).unwrap();
+        let restored = open(&other.0).unwrap();
         assert_eq!(restored.maintained().unwrap(), [camera].into());
     }
 
@@ -156,9 +155,9 @@ mod tests {
     fn a_store_that_is_broken_gives_way_to_a_backup_and_leaves_it_no_log() {
         let (folder, other) = (Folder::new("whole"), Folder::new("broken"));
         let backup = folder.0.join("backup");
-        drop(Store::open(&folder.0).unwrap());
+        drop(open(&folder.0).unwrap());
         back_up(&folder.0, &backup).unwrap();
-        drop(Store::open(&other.0).unwrap());
+        drop(open(&other.0).unwrap());
         let log = with_end(&other.0.join(FILE), "-wal");
         // Twice: what an earlier restore has kept is in nobody's way.
         for broken in ["broken", "broken again"] {
@@ -167,7 +166,7 @@ mod tests {
             let former = restore(&other.0, &backup).unwrap().unwrap();
             assert_eq!(std::fs::read(&former).unwrap(), broken.as_bytes());
             assert!(metadata(&log).is_err());
-            drop(Store::open(&other.0).unwrap());
+            drop(open(&other.0).unwrap());
         }
     }
 
@@ -175,7 +174,7 @@ mod tests {
     fn what_is_no_whole_store_is_not_restored_and_the_store_stays() {
         let folder = Folder::new("not-restored");
         let (good, bad) = (folder.0.join("good"), folder.0.join("bad"));
-        drop(Store::open(&folder.0).unwrap());
+        drop(open(&folder.0).unwrap());
         back_up(&folder.0, &good).unwrap();
         let whole = std::fs::read(&good).unwrap();
         // A page in the middle, so that the head reads well.
@@ -201,6 +200,6 @@ mod tests {
             assert_eq!(std::fs::read(folder.0.join(FILE)).unwrap(), before);
             assert!(metadata(folder.0.join("huiju.db.new")).is_err());
         }
-        drop(Store::open(&folder.0).unwrap());
+        drop(open(&folder.0).unwrap());
     }
 }

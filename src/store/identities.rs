@@ -1,6 +1,6 @@
 //! Ids and codes: rows are added, never removed.
 
-use rusqlite::{Row, params};
+use rusqlite::{Row, Transaction, params};
 
 use super::{Error, Store, text};
 use crate::catalog::{GbCode, Known, KnownNode, NodeKey};
@@ -34,35 +34,42 @@ impl Store {
         nodes: &[KnownNode],
     ) -> Result<(), Error> {
         let transaction = self.connection.transaction()?;
-        {
-            let mut insert = transaction.prepare(
-                "INSERT INTO cameras (id, code, department, source_id, location) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (id) DO UPDATE SET department = excluded.department, source_id = excluded.source_id, location = excluded.location",
-            )?;
-            for known in cameras {
-                let (id, code) = (known.id.as_str(), known.code.as_str());
-                insert.execute(params![
-                    id,
-                    code,
-                    known.department,
-                    known.source_id,
-                    known.location
-                ])?;
-            }
-            let mut insert = transaction.prepare(
-                "INSERT INTO nodes (code, department, organisation) VALUES (?1, ?2, ?3)",
-            )?;
-            for node in nodes {
-                let (department, organisation) = match &node.key {
-                    NodeKey::Group => (None, None),
-                    NodeKey::Department(department) => (Some(department), None),
-                    NodeKey::Organisation(department, unit) => (Some(department), Some(unit)),
-                };
-                insert.execute(params![node.code.as_str(), department, organisation])?;
-            }
-        }
+        write(&transaction, cameras, nodes)?;
         Ok(transaction.commit()?)
     }
+}
+
+/// Writes identities within a change.
+pub(super) fn write<'a>(
+    transaction: &Transaction<'_>,
+    cameras: impl Iterator<Item = &'a Known>,
+    nodes: &[KnownNode],
+) -> Result<(), Error> {
+    let mut insert = transaction.prepare(
+        "INSERT INTO cameras (id, code, department, source_id, location) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO UPDATE SET department = excluded.department, source_id = excluded.source_id, location = excluded.location",
+    )?;
+    for known in cameras {
+        let (id, code) = (known.id.as_str(), known.code.as_str());
+        insert.execute(params![
+            id,
+            code,
+            known.department,
+            known.source_id,
+            known.location
+        ])?;
+    }
+    let mut insert = transaction
+        .prepare("INSERT INTO nodes (code, department, organisation) VALUES (?1, ?2, ?3)")?;
+    for node in nodes {
+        let (department, organisation) = match &node.key {
+            NodeKey::Group => (None, None),
+            NodeKey::Department(department) => (Some(department), None),
+            NodeKey::Organisation(department, unit) => (Some(department), Some(unit)),
+        };
+        insert.execute(params![node.code.as_str(), department, organisation])?;
+    }
+    Ok(())
 }
 
 fn known(row: &Row<'_>) -> rusqlite::Result<Known> {

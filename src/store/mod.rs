@@ -1,10 +1,14 @@
 //! The embedded store: SQLite with a write-ahead log, in the gateway's data folder.
 //!
 //! It keeps what must survive a restart: ids and codes (`identities`), the intervals of states, refused
-//! passwords and maintenance (`states`). `backup` copies it at work, and back. The folder is locked: a second daemon refuses to start.
+//! passwords and maintenance (`states`), cameras that were imported (`cards`) and their imports (`imports`), their secrets
+//! sealed (`seal`). `backup` copies it at work, and back. The folder is locked: a second daemon refuses to start.
 
 mod backup;
+mod cards;
 mod identities;
+mod imports;
+mod seal;
 mod states;
 
 use std::fs::{File, OpenOptions, Permissions, create_dir_all, set_permissions};
@@ -14,13 +18,18 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use rusqlite::{Connection, Row};
 
+use self::seal::Seal;
+
 pub use backup::{back_up, restore};
+pub use cards::{CardsChange, Step, StoredCard};
+pub use imports::{Import, NewImport, Progress};
 pub use states::{Interval, RefusedLogin, refused_logins_of};
 
 /// The open store.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
+    seal: Seal,
     _lock: Flock<File>,
 }
 
@@ -54,49 +63,56 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The key of secrets.
+    #[error("the key of secrets {path} {why}")]
+    Key {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// SQLite.
     #[error("the store: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
 
 impl Store {
-    /// Opens the store in `folder`, which is made where it is missing.
+    /// Opens the store in `folder`, which is made where it is missing, with the key in the file `key`, which is made too.
     ///
     /// # Errors
     ///
-    /// The folder cannot be used or is locked, or the store is of a newer version.
-    pub fn open(folder: &Path) -> Result<Self, Error> {
+    /// The folder cannot be used or is locked, the store is of a newer version, or the key is missing or another.
+    pub fn open(folder: &Path, key: &Path) -> Result<Self, Error> {
         let lock = lock(folder)?;
         let connection = Connection::open(folder.join(FILE))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        let store = Self {
+        migrate(&connection)?;
+        let were_sealed = "SELECT EXISTS (SELECT 1 FROM imports) OR EXISTS (SELECT 1 FROM cards WHERE secret IS NOT NULL)";
+        let were_sealed = connection.query_row(were_sealed, [], |row| row.get(0))?;
+        Ok(Self {
+            seal: Seal::of_file(key, were_sealed)?,
             connection,
             _lock: lock,
-        };
-        store.migrate()?;
-        Ok(store)
+        })
     }
+}
 
-    fn migrate(&self) -> Result<(), Error> {
-        let found: i64 = self
-            .connection
-            .pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if found > SCHEMA_VERSION {
-            return Err(Error::Newer {
-                found,
-                known: SCHEMA_VERSION,
-            });
-        }
-        let done = usize::try_from(found).unwrap_or(0);
-        if done < STEPS.len() {
-            let steps = STEPS.get(done..).unwrap_or_default().concat();
-            let version = format!("PRAGMA user_version = {SCHEMA_VERSION};");
-            self.connection
-                .execute_batch(&format!("BEGIN; {steps} {version} COMMIT;"))?;
-        }
-        Ok(())
+fn migrate(connection: &Connection) -> Result<(), Error> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > SCHEMA_VERSION {
+        return Err(Error::Newer {
+            found,
+            known: SCHEMA_VERSION,
+        });
     }
+    let done = usize::try_from(found).unwrap_or(0);
+    if done < STEPS.len() {
+        let steps = STEPS.get(done..).unwrap_or_default().concat();
+        let version = format!("PRAGMA user_version = {SCHEMA_VERSION};");
+        connection.execute_batch(&format!("BEGIN; {steps} {version} COMMIT;"))?;
+    }
+    Ok(())
 }
 
 /// Locks the folder, which is made where it is missing.
@@ -134,7 +150,7 @@ const FILE: &str = "huiju.db";
 /// The schema's version is the number of steps that made it.
 const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 
-const STEPS: [&str; 2] = [IDENTITIES, STATES];
+const STEPS: [&str; 3] = [IDENTITIES, STATES, IMPORTS];
 
 /// `cameras` and `nodes` only grow: an identity is for good.
 const IDENTITIES: &str = "
@@ -163,6 +179,23 @@ const STATES: &str = "
     CREATE TABLE maintained (camera TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT;
 ";
 
+/// `former_cards` has what the cameras of an applied import had before: without a card where `open` is NULL.
+const IMPORTS: &str = "
+    CREATE TABLE cards (
+        camera TEXT PRIMARY KEY, open TEXT NOT NULL, secret BLOB, file TEXT NOT NULL, line INTEGER NOT NULL,
+        import INTEGER, given_by TEXT NOT NULL, given_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE imports (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, file TEXT NOT NULL, department TEXT, mode TEXT NOT NULL,
+        allow_removals INTEGER NOT NULL, given_by TEXT NOT NULL, given_at INTEGER NOT NULL, digest TEXT NOT NULL,
+        summary TEXT NOT NULL, report TEXT NOT NULL, bytes BLOB NOT NULL, applied_at INTEGER, undone_at INTEGER
+    ) STRICT;
+    CREATE TABLE former_cards (
+        of_import INTEGER NOT NULL, camera TEXT NOT NULL, open TEXT, secret BLOB, file TEXT, line INTEGER,
+        import INTEGER, given_by TEXT, given_at INTEGER, PRIMARY KEY (of_import, camera)
+    ) STRICT;
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,33 +218,33 @@ mod tests {
             code: "43021100002166000001".parse().unwrap(),
         };
         {
-            let mut store = Store::open(&folder.0).unwrap();
+            let mut store = open(&folder.0).unwrap();
             store
                 .keep([&known].into_iter(), std::slice::from_ref(&node))
                 .unwrap();
         }
-        let store = Store::open(&folder.0).unwrap();
+        let store = open(&folder.0).unwrap();
         assert_eq!(store.identities().unwrap(), (vec![known], vec![node]));
     }
 
     #[test]
     fn a_second_daemon_is_refused() {
         let folder = Folder::new("locked");
-        let _first = Store::open(&folder.0).unwrap();
-        assert!(matches!(Store::open(&folder.0), Err(Error::Locked(_))));
+        let _first = open(&folder.0).unwrap();
+        assert!(matches!(open(&folder.0), Err(Error::Locked(_))));
     }
 
     #[test]
     fn a_newer_store_is_refused_untouched() {
         let folder = Folder::new("newer");
-        let store = Store::open(&folder.0).unwrap();
+        let store = open(&folder.0).unwrap();
         store
             .connection
             .pragma_update(None, "user_version", 99)
             .unwrap();
         drop(store);
         assert!(matches!(
-            Store::open(&folder.0),
+            open(&folder.0),
             Err(Error::Newer { found: 99, .. })
         ));
     }
@@ -223,7 +256,7 @@ mod tests {
         let at = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
         let refused = StateCause::offline(crate::ledger::Cause::Refused);
         {
-            let mut store = Store::open(&folder.0).unwrap();
+            let mut store = open(&folder.0).unwrap();
             store.begin_life(at(0)).unwrap();
             let entered = [
                 (camera, StateCause::ONLINE, at(10)),
@@ -231,7 +264,7 @@ mod tests {
             ];
             store.enter_states(&entered, at(30)).unwrap();
         }
-        let mut store = Store::open(&folder.0).unwrap();
+        let mut store = open(&folder.0).unwrap();
         store.begin_life(at(100)).unwrap();
         store
             .enter_states(&[(camera, StateCause::ONLINE, at(110))], at(110))
@@ -256,7 +289,7 @@ mod tests {
     #[test]
     fn refused_logins_and_maintenance_are_found_again() {
         let folder = Folder::new("refused");
-        let mut store = Store::open(&folder.0).unwrap();
+        let mut store = open(&folder.0).unwrap();
         let camera = CameraId::derive("education", "a", 0);
         let login = RefusedLogin {
             host: "10.0.0.1".into(),
@@ -293,8 +326,12 @@ mod tests {
             ))
             .unwrap();
         drop(connection);
-        let store = Store::open(&folder.0).unwrap();
+        let store = open(&folder.0).unwrap();
         assert!(store.refused_logins().unwrap().is_empty());
+    }
+
+    pub(super) fn open(folder: &Path) -> Result<Store, Error> {
+        Store::open(folder, &folder.join("secrets.key"))
     }
 
     /// A folder of the test's own, removed at its end.
