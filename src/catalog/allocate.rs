@@ -54,6 +54,21 @@ pub struct Registry {
     next_serial: HashMap<String, u32>,
 }
 
+/// What may name a camera.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names<'a> {
+    /// Our id.
+    pub id: Option<CameraId>,
+    /// The department's id.
+    pub department: &'a str,
+    /// The department's own id of it.
+    pub source_id: Option<&'a str>,
+    /// Its code.
+    pub gb_code: Option<GbCode>,
+    /// Host, port, path and query without secrets.
+    pub location: Option<&'a str>,
+}
+
 /// Why a row gets no identity.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Conflict {
@@ -158,7 +173,14 @@ impl Registry {
         civil_code: &str,
         taken: &HashMap<CameraId, String>,
     ) -> Result<(Known, bool), Conflict> {
-        let found = self.find(record)?;
+        let key = record.location.key();
+        let found = self.find(&Names {
+            id: record.id,
+            department: &record.department,
+            source_id: record.source_id.as_deref(),
+            gb_code: record.gb_code,
+            location: Some(&key),
+        })?;
         if let Some(origin) = found.and_then(|id| taken.get(&id)) {
             return Err(Conflict::Duplicate(origin.clone()));
         }
@@ -166,10 +188,13 @@ impl Registry {
             let old = known.clone();
             known.department.clone_from(&record.department);
             known.source_id = record.source_id.clone().or_else(|| known.source_id.clone());
-            known.location = record.location.key();
+            known.location = key;
             let known = known.clone();
             let is_new = old != known;
-            self.learn(known.clone());
+            if is_new {
+                self.forget_names(&old);
+                self.learn(known.clone());
+            }
             return Ok((known, is_new));
         }
         let code = match record.gb_code.filter(|code| !self.used.contains(code)) {
@@ -181,32 +206,34 @@ impl Registry {
             code,
             department: record.department.clone(),
             source_id: record.source_id.clone(),
-            location: record.location.key(),
+            location: key,
         };
         self.learn(known.clone());
         Ok((known, true))
     }
 
-    /// Finds the camera that a row names: by id, else department and `source_id`, else code, else
-    /// location; hits that differ are an error, not a guess.
-    fn find(&self, record: &Record) -> Result<Option<CameraId>, Conflict> {
-        if let Some(id) = record.id.filter(|id| !self.known.contains_key(id)) {
+    /// Finds the camera that has these names, present or gone: by id, else department and `source_id`, else code, else
+    /// location.
+    ///
+    /// # Errors
+    ///
+    /// Hits that differ are an error, not a guess; an id that was never given is one too.
+    pub fn find(&self, names: &Names<'_>) -> Result<Option<CameraId>, Conflict> {
+        if let Some(id) = names.id.filter(|id| !self.known.contains_key(id)) {
             return Err(Conflict::UnknownId(id));
         }
-        let source = record
+        let source = names
             .source_id
-            .clone()
-            .map(|source_id| (record.department.clone(), source_id));
-        let location = self.by_location.get(&record.location.key()).filter(|id| {
+            .map(|source_id| (names.department.to_owned(), source_id.to_owned()));
+        let location = names.location.and_then(|key| self.by_location.get(key));
+        let location = location.filter(|id| {
             // A camera that the department names otherwise is another one at the same place.
-            let named = self
-                .known
-                .get(*id)
-                .and_then(|known| known.source_id.as_ref());
-            record.source_id.is_none() || named.is_none() || named == record.source_id.as_ref()
+            let named = self.known.get(*id);
+            let named = named.and_then(|known| known.source_id.as_deref());
+            names.source_id.is_none() || named.is_none() || named == names.source_id
         });
         let hits = [
-            ("id", record.id),
+            ("id", names.id),
             (
                 "source_id",
                 source
@@ -215,7 +242,7 @@ impl Registry {
             ),
             (
                 "gb_code",
-                record
+                names
                     .gb_code
                     .and_then(|code| self.by_code.get(&code))
                     .copied(),
@@ -306,6 +333,19 @@ impl Registry {
             if !self.used.contains(&code) && !self.brought.contains(&code) {
                 return Ok(code);
             }
+        }
+    }
+
+    /// What a camera was called before is free for others; its id and code never are.
+    fn forget_names(&mut self, known: &Known) {
+        if self.by_location.get(&known.location) == Some(&known.id) {
+            self.by_location.remove(&known.location);
+        }
+        let source = known.source_id.clone();
+        let source = source.map(|source_id| (known.department.clone(), source_id));
+        if let Some(source) = source.filter(|source| self.by_source.get(source) == Some(&known.id))
+        {
+            self.by_source.remove(&source);
         }
     }
 

@@ -15,7 +15,7 @@ mod regions;
 mod snapshot;
 mod tree;
 
-pub use allocate::{Assigned, Conflict, Known, KnownNode, NodeKey, Registry};
+pub use allocate::{Assigned, Conflict, Known, KnownNode, Names, NodeKey, Registry};
 pub use camera::{Camera, Given, Location, Origin, Pull, Record, Secret, Upkeep};
 pub use code::{CodeError, GbCode, kind, pad_civil_code};
 pub use department::{Department, DepartmentLimits};

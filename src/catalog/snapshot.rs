@@ -30,13 +30,12 @@ pub struct Places {
 impl Catalog {
     /// Puts a catalogue together; cameras are ordered by code.
     pub fn new(
-        mut cameras: Vec<Camera>,
+        mut cameras: Vec<Arc<Camera>>,
         departments: Vec<Department>,
         registry: &Registry,
         places: Places,
     ) -> Self {
         cameras.sort_by_key(|camera| camera.code);
-        let cameras: Vec<_> = cameras.into_iter().map(Arc::new).collect();
         let mut keys: Vec<NodeKey> = vec![NodeKey::Group];
         keys.extend(
             departments

@@ -409,6 +409,11 @@ mod tests {
                 [("430211".to_owned(), tianyuan)].into(),
             )),
         };
-        Catalog::new(cameras.collect(), departments(), &registry, places)
+        Catalog::new(
+            cameras.map(Arc::new).collect(),
+            departments(),
+            &registry,
+            places,
+        )
     }
 }

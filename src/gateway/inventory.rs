@@ -1,16 +1,17 @@
 //! The inventory files to records, and records with their identities to a catalogue.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::catalog::{
     Assigned, Camera, CameraId, Catalog, Conflict, Department, Known, KnownNode, NodeKey, Places,
     Record, Regions, Registry,
 };
 use crate::config::Config;
-use crate::import::{self, Guesses, Hint};
+use crate::import::{self, Card, Guesses, Hint};
 use crate::problem::Problem;
-use crate::store::{self, Store};
+use crate::store::{self, Store, StoredCard};
 
 /// What the inventory files hold.
 #[derive(Debug, Default)]
@@ -71,10 +72,54 @@ pub fn read_inventory(
 
 /// The catalogue that configuration and inventory make where nothing was given yet.
 pub fn preview(inventory: Inventory, config: &Config) -> Draft {
-    Draft::of(Registry::default(), inventory, config, None)
+    Draft::of(Registry::default(), inventory, Vec::new(), config, None)
 }
 
-fn places(config: &Config) -> Places {
+/// The records of the cameras that were imported. One that the configuration allows no more is refused like a row.
+fn imported(
+    store: &Store,
+    departments: &[Department],
+    inventory: &mut Inventory,
+) -> Result<Vec<Record>, store::Error> {
+    let mut records = Vec::new();
+    for card in store.cards()? {
+        let read = record_of(&card, departments);
+        match read {
+            Ok(record) => records.push(record),
+            Err(problems) => {
+                inventory.rejected.extend(problems);
+                inventory.refused.push(Hint::of_camera(card.camera));
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// The record of a card as the store keeps it.
+pub(super) fn record_of(
+    stored: &StoredCard,
+    departments: &[Department],
+) -> Result<Record, Vec<Problem>> {
+    let card = Card::of_text(&stored.open, stored.secret.as_ref()).ok_or_else(|| {
+        let message = format!(
+            "camera {}: is not written as this version writes it",
+            stored.camera
+        );
+        vec![Problem::whole("the store", message)]
+    })?;
+    let mut record = card.record(&stored.origin, departments)?;
+    record.id = Some(stored.camera);
+    Ok(record)
+}
+
+fn overrides(record: &Record) -> String {
+    let id = record.id.map(|id| id.to_string()).unwrap_or_default();
+    let message =
+        format!("camera {id} was imported and now stands in an inventory file, which holds");
+    Problem::warning(&record.origin.file, record.origin.line, 0, &message).to_string()
+}
+
+pub(super) fn places(config: &Config) -> Places {
     Places {
         civil_code: config.gateway.civil_code.clone(),
         regions: config.gateway.regions.clone(),
@@ -106,6 +151,8 @@ fn told(
 pub struct Draft {
     /// The catalogue.
     pub catalog: Catalog,
+    /// All identities, those that are new among them.
+    pub registry: Registry,
     /// What is wrong with rows that were refused.
     pub refused: Vec<String>,
     /// What is taken and should not be there.
@@ -117,10 +164,11 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Gives every record its identity, the one that the store has or a new one; nothing is stored.
+    /// Gives every record its identity, the one that the store has or a new one; nothing is stored. The cameras that were
+    /// imported are taken from the store.
     pub(super) fn new(
         store: &Store,
-        inventory: Inventory,
+        mut inventory: Inventory,
         config: &Config,
         old: Option<&Catalog>,
     ) -> Result<Self, store::Error> {
@@ -131,14 +179,22 @@ impl Draft {
             .flat_map(|p| [p.local_gb_id, p.gb_id])
             .collect();
         let known = Registry::new(cameras, nodes, &reserved);
-        Ok(Self::of(known, inventory, config, old))
+        let imported = imported(store, &config.departments, &mut inventory)?;
+        Ok(Self::of(known, inventory, imported, config, old))
     }
 
-    /// Gives every record its identity among those that are `known`, and puts the catalogue together.
+    /// Gives every record its identity among those that are `known`, and puts the catalogue together. What a file
+    /// declares comes before what was `imported`.
     ///
     /// A row that is refused changes nothing: the camera that it is keeps the record that it has in
     /// `old`.
-    fn of(known: Registry, inventory: Inventory, config: &Config, old: Option<&Catalog>) -> Self {
+    fn of(
+        known: Registry,
+        inventory: Inventory,
+        imported: Vec<Record>,
+        config: &Config,
+        old: Option<&Catalog>,
+    ) -> Self {
         let (departments, civil_code) = (&config.departments, &config.gateway.civil_code);
         let mut records = inventory.records;
         let mut registry = known.clone();
@@ -154,6 +210,12 @@ impl Draft {
             registry = known;
             (assigned, conflicts) = registry.assign(records, departments, civil_code);
         }
+        let declared: HashSet<_> = assigned.iter().map(|row| row.known.id).collect();
+        let is_declared = |record: &Record| record.id.is_some_and(|id| declared.contains(&id));
+        let (overridden, imported): (Vec<_>, Vec<_>) = imported.into_iter().partition(is_declared);
+        let (besides, disputed) = registry.assign(imported, departments, civil_code);
+        assigned.extend(besides);
+        conflicts.extend(disputed);
         let new_nodes = assign_nodes(&mut registry, departments, &assigned, civil_code);
         let new_cameras = assigned
             .iter()
@@ -162,12 +224,15 @@ impl Draft {
             .collect();
         let cameras = assigned
             .into_iter()
-            .map(|row| camera(row, departments))
+            .map(|row| Arc::new(camera(row, departments)))
             .collect();
+        let mut warnings: Vec<_> = inventory.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(overridden.iter().map(overrides));
         Self {
             catalog: Catalog::new(cameras, departments.clone(), &registry, places(config)),
+            registry,
             refused: told(inventory.rejected, &conflicts, &config.inventory),
-            warnings: inventory.warnings.iter().map(ToString::to_string).collect(),
+            warnings,
             rows_refused: inventory.refused.len() + conflicts.len(),
             new_cameras,
             new_nodes,
@@ -216,7 +281,7 @@ fn former(
         .collect()
 }
 
-fn camera(row: Assigned, departments: &[Department]) -> Camera {
+pub(super) fn camera(row: Assigned, departments: &[Department]) -> Camera {
     let of_department = departments
         .iter()
         .find(|d| d.id == row.record.department)
@@ -231,7 +296,7 @@ fn camera(row: Assigned, departments: &[Department]) -> Camera {
 }
 
 /// Codes for the tree: the group, every department, every unit that has cameras.
-fn assign_nodes(
+pub(super) fn assign_nodes(
     registry: &mut Registry,
     departments: &[Department],
     assigned: &[Assigned],

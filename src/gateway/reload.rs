@@ -132,6 +132,10 @@ fn unchangeable(old: &Config, new: &Config) -> Vec<String> {
             old.gateway.data_dir != new.gateway.data_dir,
         ),
         (
+            "gateway.secrets_key",
+            old.gateway.secrets_key != new.gateway.secrets_key,
+        ),
+        (
             "gateway.civil_code",
             old.gateway.civil_code != new.gateway.civil_code,
         ),

@@ -1,6 +1,6 @@
 //! What is kept of a camera that was imported: its record as the fields that make it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::Column;
 use super::record::{Field, Row, UNSURE, to_record};
@@ -14,6 +14,17 @@ use crate::problem::Problem;
 pub struct Card {
     fields: BTreeMap<Column, Secret>,
     is_datum_found: bool,
+}
+
+/// A field that would be other; secrets are masked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Change {
+    /// The field.
+    pub column: Column,
+    /// What it says now.
+    pub before: Option<String>,
+    /// What it would say.
+    pub after: Option<String>,
 }
 
 impl Card {
@@ -145,22 +156,54 @@ impl Card {
         }
     }
 
+    /// Whether both say the same, however the datum was found.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        self.fields == other.fields
+    }
+
+    /// Its columns that say something.
+    pub fn columns(&self) -> impl Iterator<Item = Column> {
+        self.fields.keys().copied()
+    }
+
+    /// What a field says; it may be a secret.
+    pub(super) fn text(&self, column: Column) -> Option<&str> {
+        self.fields.get(&column).map(Secret::expose)
+    }
+
+    /// What a field says, as everybody may read it.
+    pub fn shown(&self, column: Column) -> Option<String> {
+        let text = self.text(column)?;
+        Some(match column {
+            Column::Password => MASK.to_owned(),
+            Column::Url => split_url(text)
+                .map_or_else(|| MASK.to_owned(), |(location, _)| location.to_string()),
+            _ => text.to_owned(),
+        })
+    }
+
+    /// What is other in `after`.
+    pub fn changes_to(&self, after: &Self) -> Vec<Change> {
+        let all: BTreeSet<_> = self.columns().chain(after.columns()).collect();
+        let changed = all.into_iter().filter(|c| self.text(*c) != after.text(*c));
+        let change = |column| Change {
+            column,
+            before: self.shown(column),
+            after: after.shown(column),
+        };
+        changed.map(change).collect()
+    }
+
     /// As the store keeps it: a line a field, and the lines of those that are secret.
     pub fn to_text(&self) -> (String, Option<Secret>) {
         let (mut open, mut secret) = (String::new(), String::new());
         for (column, text) in &self.fields {
             let text = text.expose();
-            let shown = match column {
-                Column::Password => None,
-                Column::Url => split_url(text).map(|(location, _)| location.to_string()),
-                _ => Some(text.to_owned()),
-            };
-            if shown.as_deref() != Some(text) {
+            let shown = self.shown(*column).unwrap_or_default();
+            if *column == Column::Password || shown != text {
                 push_line(&mut secret, column.name(), text);
             }
-            if let Some(shown) = shown {
-                push_line(&mut open, column.name(), &shown);
-            }
+            push_line(&mut open, column.name(), &shown);
         }
         if self.is_datum_found {
             push_line(&mut open, DATUM_FOUND, "");
@@ -212,6 +255,8 @@ fn unescaped(text: &str) -> Option<String> {
     Some(plain)
 }
 
+/// What stands in the place of a secret.
+pub(super) const MASK: &str = "****";
 /// The line of a card whose datum was found by where the cameras beside it are said to be.
 const DATUM_FOUND: &str = "datum_found";
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::columns::Column;
 use super::record::Row;
 use super::url::split_url;
-use crate::catalog::{Camera, Department, Record};
+use crate::catalog::{Camera, CameraId, Department, Record};
 
 /// What a refused row says of who it is.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -49,6 +49,14 @@ impl Hint {
             gb_code: record.gb_code.map(|code| code.to_string()),
             place: Some(record.location.key()),
             name: Some(record.name.clone()),
+        }
+    }
+
+    /// A camera whose id is all that is known.
+    pub fn of_camera(id: CameraId) -> Self {
+        Self {
+            id: Some(id.to_string()),
+            ..Self::default()
         }
     }
 

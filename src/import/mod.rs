@@ -10,17 +10,21 @@ mod csv_file;
 mod datums;
 mod details;
 mod hint;
+mod plan;
 mod record;
 mod url;
 mod yaml_file;
 
 use std::path::Path;
 
-pub use card::Card;
+pub use card::{Card, Change};
 pub use clean::{Guess, Guesses, clean};
 pub use columns::Column;
 pub use datums::settle_datums;
 pub use hint::{Hint, hint};
+pub use plan::{
+    Action, Known, Mode, Plan, PlannedRow, Request, TooManyMissing, catalog_digest, plan, tag,
+};
 pub use record::{Row, to_record};
 
 use record::Field;

@@ -38,6 +38,40 @@ pub struct Field {
 }
 
 impl Row {
+    /// What a field says, where it can be used as it is written.
+    pub(super) fn text(&self, column: Column) -> Option<&str> {
+        let field = self.fields.get(&column)?;
+        field.wrong.is_none().then_some(field.text.as_str())
+    }
+
+    /// Whether it has that field.
+    pub(super) fn has(&self, column: Column) -> bool {
+        self.fields.contains_key(&column)
+    }
+
+    /// Has a field say something; it keeps its place.
+    pub(super) fn put(&mut self, column: Column, text: &str) {
+        let line = self.line;
+        let field = self.fields.entry(column).or_insert_with(|| Field {
+            text: String::new(),
+            line,
+            column: 0,
+            wrong: None,
+        });
+        text.clone_into(&mut field.text);
+    }
+
+    /// A problem at one of its fields, or of the row.
+    pub(super) fn problem(&self, column: Option<Column>, message: String) -> Problem {
+        let field = column.and_then(|column| self.fields.get(&column));
+        let message = match column {
+            Some(column) => format!("{}: {message}", column.name()),
+            None => message,
+        };
+        let (line, column) = field.map_or((self.line, 0), |field| (field.line, field.column));
+        Problem::new(&self.file, line, column, message)
+    }
+
     /// Whether it holds a password, in its column or in its URL.
     pub(super) fn has_secret(&self) -> bool {
         let url = self
@@ -155,8 +189,7 @@ impl Check<'_> {
     }
 
     pub(super) fn text(&self, column: Column) -> Option<String> {
-        let field = self.row.fields.get(&column)?;
-        field.wrong.is_none().then(|| field.text.clone())
+        self.row.text(column).map(str::to_owned)
     }
 
     fn required(&mut self, column: Column) -> Option<String> {
@@ -370,14 +403,7 @@ impl Check<'_> {
     }
 
     fn fail(&mut self, column: Option<Column>, message: String) {
-        let field = column.and_then(|column| self.row.fields.get(&column));
-        let message = match column {
-            Some(column) => format!("{}: {message}", column.name()),
-            None => message,
-        };
-        let (line, column) = field.map_or((self.row.line, 0), |field| (field.line, field.column));
-        let problem = Problem::new(&self.row.file, line, column, message);
-        self.problems.push(problem);
+        self.problems.push(self.row.problem(column, message));
     }
 }
 

@@ -1,0 +1,102 @@
+//! A row that does not say all, completed by what is known of its camera.
+
+use super::Mode;
+use crate::catalog::Record;
+use crate::catalog::geo::Point;
+use crate::import::card::{Card, MASK};
+use crate::import::columns::Column;
+use crate::import::record::Row;
+use crate::import::url::split_url;
+use crate::problem::Problem;
+
+/// What a row says itself of where its camera is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GivenPosition {
+    has_datum: bool,
+}
+
+/// Puts into a row what is known of its camera and what the row does not say. User and password stay where the camera
+/// does: a host that is another would be told them.
+///
+/// # Errors
+///
+/// The row's URL is masked, and is not the one that is known.
+pub(super) fn complete(
+    row: &mut Row,
+    known: &Record,
+    mode: Mode,
+) -> Result<GivenPosition, Vec<Problem>> {
+    let given = GivenPosition {
+        has_datum: row.text(Column::Datum).is_some(),
+    };
+    unmask(row, known)?;
+    let card = Card::of(known);
+    let stays = stays_where_it_is(row, known);
+    let has_position = row.has(Column::Longitude) || row.has(Column::Latitude);
+    let has_login = has_login(row);
+    let has_secret = row.has(Column::Password) || row.has(Column::Credential);
+    let same_user = row.text(Column::Username) == card.text(Column::Username);
+    for column in card.columns() {
+        let keeps = match column {
+            Column::Username | Column::Credential => stays && !has_login,
+            Column::Password => {
+                stays && !has_secret && (!has_login || same_user && row.has(Column::Username))
+            }
+            Column::Datum => mode == Mode::Merge && !has_position,
+            _ => mode == Mode::Merge,
+        };
+        if let Some(text) = card.text(column).filter(|_| keeps && !row.has(column)) {
+            row.put(column, text);
+        }
+    }
+    Ok(given)
+}
+
+/// A position that is given again without its datum is measured from what it was before.
+pub(super) fn hold_known_position(record: &mut Record, known: &Record, given: GivenPosition) {
+    let (Some(new), Some(old)) = (record.position, known.position) else {
+        return;
+    };
+    if !given.has_datum && is_same(new.given(), old.given()) {
+        record.position = Some(old);
+    }
+}
+
+fn is_same(one: Point, other: Point) -> bool {
+    one.longitude.to_bits() == other.longitude.to_bits()
+        && one.latitude.to_bits() == other.latitude.to_bits()
+}
+
+/// A URL that an export shows has its secrets masked: it means the one that is known.
+fn unmask(row: &mut Row, known: &Record) -> Result<(), Vec<Problem>> {
+    let Some(url) = row.text(Column::Url).filter(|url| url.contains(MASK)) else {
+        return Ok(());
+    };
+    match split_url(url) {
+        Some((location, None)) if location.key() == known.location.key() => {
+            row.put(Column::Url, known.location.whole().expose());
+            Ok(())
+        }
+        _ => {
+            let message = "its secret is masked, and it is not the URL that is known: write it out";
+            Err(vec![row.problem(Some(Column::Url), message.to_owned())])
+        }
+    }
+}
+
+fn stays_where_it_is(row: &Row, known: &Record) -> bool {
+    match row.text(Column::Url).and_then(split_url) {
+        None => true,
+        Some((location, _)) => {
+            let known = &known.location;
+            location.host == known.host && location.port == known.port
+        }
+    }
+}
+
+fn has_login(row: &Row) -> bool {
+    let in_url = row.text(Column::Url).and_then(split_url);
+    row.has(Column::Username)
+        || row.has(Column::Credential)
+        || in_url.is_some_and(|(_, login)| login.is_some())
+}

@@ -1,0 +1,454 @@
+//! What an import would do, row by row; nothing is done.
+//!
+//! A plan follows from the file, the request and the catalogue alone: planned again for its application, it is the same
+//! as long as the catalogue is.
+
+mod complete;
+mod digest;
+mod names;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use self::complete::{complete, hold_known_position};
+use self::names::{Named, names_of};
+use super::card::{Card, Change};
+use super::clean::{Guess, clean};
+use super::columns::Column;
+use super::datums::settle_datums;
+use super::record::{Row, to_record};
+use crate::catalog::{
+    Assigned, Camera, CameraId, Catalog, Department, Given, Origin, Record, Regions, Registry,
+    Upkeep,
+};
+use crate::problem::Problem;
+
+pub use digest::{catalog_digest, tag};
+
+/// What is asked of an import.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Request {
+    /// The name of the file.
+    pub file: String,
+    /// The department that it is for, by id: rows need not name it, and rows of others are refused.
+    pub department: Option<String>,
+    /// What becomes of what the file does not say.
+    pub mode: Mode,
+    /// So many cameras may be disabled because the file has them not.
+    pub allow_removals: usize,
+    /// Who asks, and when.
+    pub given: Given,
+}
+
+/// What becomes of what a file does not say.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// It stays as it is.
+    Merge,
+    /// A field that is not given is gone, and a camera that is not there is disabled.
+    Replace,
+}
+
+impl Mode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Merge, Self::Replace];
+
+    /// As the API names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Merge => "merge",
+            Self::Replace => "replace",
+        }
+    }
+}
+
+/// What a plan is made against.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The cameras.
+    pub catalog: Arc<Catalog>,
+    /// All identities ever given.
+    pub registry: Arc<Registry>,
+    /// The departments.
+    pub departments: Vec<Department>,
+    /// Divisions and grids, with their areas.
+    pub regions: Arc<Regions>,
+}
+
+/// What an import would do.
+#[derive(Debug)]
+pub struct Plan {
+    /// Row by row, in their order; then the cameras that are disabled since no row is them.
+    pub rows: Vec<PlannedRow>,
+    /// What is to be said of the file.
+    pub warnings: Vec<Problem>,
+    /// The records that change, with their identities.
+    pub changed: Vec<Assigned>,
+    /// All identities, those of the rows among them.
+    pub registry: Registry,
+    /// Tells this plan from every other.
+    pub digest: String,
+}
+
+/// A row, and what would become of it.
+#[derive(Debug)]
+pub struct PlannedRow {
+    /// Its line; 0 for a camera that is in no row.
+    pub line: u64,
+    /// What would be done.
+    pub action: Action,
+    /// The camera, where it is known already.
+    pub camera: Option<CameraId>,
+    /// The camera's name.
+    pub name: String,
+    /// Why it is refused.
+    pub errors: Vec<Problem>,
+    /// What was taken for what.
+    pub guesses: Vec<Guess>,
+    /// What would be other.
+    pub changes: Vec<Change>,
+}
+
+/// What would be done with a row.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Action {
+    /// A camera that is not there is added.
+    Add,
+    /// A camera is changed.
+    Change,
+    /// Nothing: it says what is known.
+    Keep,
+    /// Nothing: it is wrong.
+    Refuse,
+    /// A camera that is in no row is taken out of service.
+    Disable,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Add,
+        Self::Change,
+        Self::Keep,
+        Self::Refuse,
+        Self::Disable,
+    ];
+
+    /// As the API names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Change => "change",
+            Self::Keep => "keep",
+            Self::Refuse => "refuse",
+            Self::Disable => "disable",
+        }
+    }
+}
+
+/// More cameras would be disabled than the request allows: so many, of so many.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "{missing} of {of} cameras are not in the file and would be disabled: if that is meant, allow_removals={missing}"
+)]
+pub struct TooManyMissing {
+    /// They are not in the file.
+    pub missing: usize,
+    /// In service now.
+    pub of: usize,
+}
+
+/// Says what the rows of a file would do.
+///
+/// # Errors
+///
+/// More cameras would be disabled than the request allows.
+pub fn plan(rows: Vec<Row>, request: &Request, known: &Known) -> Result<Plan, TooManyMissing> {
+    let mut planning = Planning {
+        request,
+        known,
+        seen: HashMap::new(),
+        rows: Vec::with_capacity(rows.len()),
+        records: Vec::new(),
+    };
+    for row in rows {
+        planning.take(row);
+    }
+    let warnings = planning.settle_positions();
+    planning.compare();
+    planning.disable_missing()?;
+    Ok(planning.finish(warnings))
+}
+
+/// A plan that is being made.
+struct Planning<'a> {
+    request: &'a Request,
+    known: &'a Known,
+    /// What earlier rows are called, and where they stand.
+    seen: HashMap<Named, u64>,
+    rows: Vec<PlannedRow>,
+    /// The records of rows that are right, each with its row's place among `rows` and the camera's record as it is.
+    records: Vec<(usize, Option<Arc<Camera>>, Record)>,
+}
+
+impl Planning<'_> {
+    /// Reads a row: finds its camera, completes it with what is known of that, and makes it a record.
+    fn take(&mut self, row: Row) {
+        let (mut row, guesses) = clean(row);
+        let mut planned = PlannedRow {
+            line: row.line,
+            action: Action::Refuse,
+            camera: None,
+            name: row.text(Column::Name).unwrap_or_default().to_owned(),
+            errors: Vec::new(),
+            guesses,
+            changes: Vec::new(),
+        };
+        match self.record(&mut row, &mut planned) {
+            Ok((camera, record)) => {
+                planned.name.clone_from(&record.name);
+                self.records.push((self.rows.len(), camera, record));
+            }
+            Err(problems) => planned.errors = problems,
+        }
+        self.rows.push(planned);
+    }
+
+    fn record(
+        &mut self,
+        row: &mut Row,
+        planned: &mut PlannedRow,
+    ) -> Result<(Option<Arc<Camera>>, Record), Vec<Problem>> {
+        let departments = &self.known.departments;
+        if row.broken.is_some() {
+            return Err(to_record(row, departments).err().unwrap_or_default());
+        }
+        self.settle_department(row)?;
+        let names = names_of(row, departments);
+        self.note_names(row, &names)?;
+        let found = names.find(&self.known.registry);
+        let id = found.map_err(|conflict| vec![row.problem(None, conflict.to_string())])?;
+        planned.camera = id;
+        let camera = id.and_then(|id| self.known.catalog.by_id(id)).cloned();
+        let mut given = None;
+        if let Some(camera) = &camera {
+            planned.name.clone_from(&camera.record.name);
+            self.check_may_change(row, camera)?;
+            given = Some(complete(row, &camera.record, self.request.mode)?);
+        }
+        let mut record = to_record(row, departments)?;
+        if let (Some(camera), Some(given)) = (&camera, given) {
+            hold_known_position(&mut record, &camera.record, given);
+        }
+        record.id = id;
+        record.gb_code = record
+            .gb_code
+            .filter(|code| camera.as_ref().is_none_or(|camera| camera.code != *code));
+        Ok((camera, record))
+    }
+
+    /// A row need not name the import's department, and may name no other.
+    fn settle_department(&self, row: &mut Row) -> Result<(), Vec<Problem>> {
+        let Some(only) = self.request.department.as_deref() else {
+            return Ok(());
+        };
+        let Some(named) = row.text(Column::Department) else {
+            row.put(Column::Department, only);
+            return Ok(());
+        };
+        let is_called = |department: &&Department| department.is_called(named);
+        match self.known.departments.iter().find(is_called) {
+            Some(other) if other.id != only => {
+                let message = format!(
+                    "`{}` is not the department of this import, which is {only}",
+                    other.id
+                );
+                Err(vec![row.problem(Some(Column::Department), message)])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Two rows are not one camera.
+    fn note_names(&mut self, row: &Row, names: &names::RowNames) -> Result<(), Vec<Problem>> {
+        let all = names.all();
+        for (column, named) in &all {
+            if let Some(line) = self.seen.get(named) {
+                let text = row.text(*column).unwrap_or_default();
+                let text = if *column == Column::Url { "" } else { text };
+                let message = format!("{text} is the camera of row {line} already");
+                return Err(vec![row.problem(Some(*column), message.trim().to_owned())]);
+            }
+        }
+        self.seen
+            .extend(all.into_iter().map(|(_, named)| (named, row.line)));
+        Ok(())
+    }
+
+    fn check_may_change(&self, row: &Row, camera: &Camera) -> Result<(), Vec<Problem>> {
+        let record = &camera.record;
+        if record.is_declared() {
+            let message = format!(
+                "camera {} is declared in {}: change it there",
+                camera.id, record.origin
+            );
+            return Err(vec![row.problem(None, message)]);
+        }
+        match &self.request.department {
+            Some(only) if *only != record.department => {
+                let message = format!(
+                    "camera {} is of department {}, this import is for {only}",
+                    camera.id, record.department
+                );
+                Err(vec![row.problem(None, message)])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Finds the datums of positions whose rows do not name it.
+    fn settle_positions(&mut self) -> Vec<Problem> {
+        let mut records: Vec<_> = self.records.iter().map(|(.., r)| r.clone()).collect();
+        let warnings = settle_datums(&mut records, &self.known.regions);
+        for ((.., record), settled) in self.records.iter_mut().zip(records) {
+            record.position = settled.position;
+        }
+        warnings
+    }
+
+    /// Says for each record what would become other; those that say what is known already are done.
+    fn compare(&mut self) {
+        let records = std::mem::take(&mut self.records);
+        for (place, camera, record) in records {
+            let after = Card::of(&record);
+            let before = camera.as_ref().map(|camera| Card::of(&camera.record));
+            let Some(row) = self.rows.get_mut(place) else {
+                continue;
+            };
+            row.action = match &before {
+                None => Action::Add,
+                Some(before) if before.says_the_same_as(&after) => Action::Keep,
+                Some(_) => Action::Change,
+            };
+            if let Some(before) = before {
+                row.changes = before.changes_to(&after);
+            }
+            if row.action != Action::Keep {
+                self.records.push((place, camera, record));
+            }
+        }
+    }
+
+    /// What a whole list does not have is not there any more: it is taken out of service, and stays known.
+    fn disable_missing(&mut self) -> Result<(), TooManyMissing> {
+        if self.request.mode != Mode::Replace {
+            return Ok(());
+        }
+        let there: std::collections::HashSet<_> =
+            self.rows.iter().filter_map(|row| row.camera).collect();
+        let concerned = self.departments_concerned();
+        let cameras = self.known.catalog.cameras().iter();
+        let in_service: Vec<_> = cameras
+            .filter(|camera| camera.is_in_service() && !camera.record.is_declared())
+            .filter(|camera| concerned.contains(&camera.record.department))
+            .cloned()
+            .collect();
+        let of = in_service.len();
+        let missing = in_service
+            .into_iter()
+            .filter(|camera| !there.contains(&camera.id));
+        let missing: Vec<_> = missing.collect();
+        if missing.len() > self.request.allow_removals && missing.len() * REMOVALS_PART > of {
+            return Err(TooManyMissing {
+                missing: missing.len(),
+                of,
+            });
+        }
+        for camera in missing {
+            let mut record = camera.record.clone();
+            record.upkeep = Upkeep::Disabled;
+            record.origin.file.clone_from(&self.request.file);
+            record.origin.line = 0;
+            record.id = Some(camera.id);
+            self.records
+                .push((self.rows.len(), Some(camera.clone()), record.clone()));
+            self.rows.push(PlannedRow {
+                line: 0,
+                action: Action::Disable,
+                camera: Some(camera.id),
+                name: record.name.clone(),
+                errors: Vec::new(),
+                guesses: Vec::new(),
+                changes: Card::of(&camera.record).changes_to(&Card::of(&record)),
+            });
+        }
+        Ok(())
+    }
+
+    fn departments_concerned(&self) -> Vec<String> {
+        match &self.request.department {
+            Some(only) => vec![only.clone()],
+            None => {
+                let ids = self.known.departments.iter().map(|d| d.id.clone());
+                ids.filter(|id| self.names_department(id)).collect()
+            }
+        }
+    }
+
+    /// Whether a camera of the file is in that department.
+    fn names_department(&self, id: &str) -> bool {
+        let of_rows = self.rows.iter().filter_map(|row| row.camera);
+        let mut of_rows = of_rows.filter_map(|camera| self.known.catalog.by_id(camera));
+        of_rows.any(|camera| camera.record.department == id)
+            || self.records.iter().any(|(.., r)| r.department == id)
+    }
+
+    /// Gives what changes its identity, and the plan its digest.
+    fn finish(mut self, warnings: Vec<Problem>) -> Plan {
+        let mut registry = Registry::clone(&self.known.registry);
+        let places: HashMap<u64, usize> = self
+            .records
+            .iter()
+            .map(|(place, _, record)| (record.origin.line, *place))
+            .collect();
+        let records = std::mem::take(&mut self.records).into_iter();
+        let records: Vec<_> = records
+            .map(|(_, _, mut record)| {
+                record.origin = Origin {
+                    given: Some(Arc::new(self.request.given.clone())),
+                    ..record.origin
+                };
+                record
+            })
+            .collect();
+        let (changed, conflicts) = registry.assign(
+            records,
+            &self.known.departments,
+            self.known.catalog.civil_code(),
+        );
+        for (record, conflict) in conflicts {
+            let place = places.get(&record.origin.line);
+            if let Some(row) = place.and_then(|place| self.rows.get_mut(*place)) {
+                let origin = &record.origin;
+                row.action = Action::Refuse;
+                row.errors = vec![Problem::new(
+                    &origin.file,
+                    origin.line,
+                    0,
+                    conflict.to_string(),
+                )];
+            }
+        }
+        let digest = digest::plan_digest(&self.known.catalog, self.request, &self.rows);
+        Plan {
+            rows: self.rows,
+            warnings,
+            changed,
+            registry,
+            digest,
+        }
+    }
+}
+
+/// One camera in so many may be missing.
+const REMOVALS_PART: usize = 10;
