@@ -61,7 +61,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "api",
         &[
-            "catalog", "ledger", "metrics", "problem", "sink", "source", "task",
+            "catalog", "clock", "import", "ledger", "metrics", "problem", "sink", "source", "task",
         ],
     ),
     (
@@ -89,6 +89,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "descriptors",
             "gateway",
+            "import",
             "ledger",
             "metrics",
             "problem",

@@ -4,11 +4,14 @@
 //! answers of the admin socket are what `--json` prints.
 
 mod admin;
+mod caller;
 mod camera_item;
 mod camera_metrics;
 mod camera_search;
 mod cameras;
 mod health;
+mod import_item;
+mod imports;
 mod operations;
 mod platforms;
 mod problem;
@@ -20,7 +23,7 @@ mod why;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
@@ -33,8 +36,13 @@ use crate::sink::gb28181::{PlatformStatus, Platforms};
 use crate::source::Sources;
 
 pub use admin::bind_admin;
+pub use import_item::{
+    ChangeItem, GuessItem, ImportItem, ImportRow, Summary, rows_of_text, rows_to_text,
+};
+pub use imports::ImportOrder;
 pub use operations::{Interval, Operation, Refused, ReloadReport};
 pub use server::serve;
+pub use status::timestamp;
 
 use self::problem::Problem;
 
@@ -112,6 +120,14 @@ impl Api {
             .route("/api/v1/cameras/{id}/probe", post(cameras::probe))
             .route("/api/v1/cameras/{id}/enable", post(cameras::enable))
             .route("/api/v1/cameras/{id}/disable", post(cameras::disable))
+            .route("/api/v1/imports", get(imports::list))
+            .route(
+                "/api/v1/imports",
+                post(imports::plan).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)),
+            )
+            .route("/api/v1/imports/{id}", get(imports::show))
+            .route("/api/v1/imports/{id}/apply", post(imports::apply))
+            .route("/api/v1/imports/{id}/undo", post(imports::undo))
             .route("/api/v1/platforms", get(platforms::list))
             .route("/api/v1/platforms/{id}", get(platforms::show))
             .route("/api/v1/platforms/{id}/why", get(why::platform))
@@ -162,3 +178,6 @@ async fn harden(mut response: Response) -> Response {
     );
     response
 }
+
+/// Of an upload, with what stands around the file.
+const BODY_BYTES_MAX: usize = imports::UPLOAD_BYTES_MAX + (64 << 10);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::Api;
+use super::imports::ImportOrder;
 use super::problem::Problem;
 use crate::catalog::CameraId;
 use crate::ledger::StateCause;
@@ -42,6 +43,8 @@ pub enum Operation {
         /// The answer.
         answer: oneshot::Sender<Result<(), String>>,
     },
+    /// Something about imports.
+    Import(ImportOrder),
     /// The newest intervals of a camera.
     Intervals {
         /// Which.
@@ -56,30 +59,79 @@ pub enum Operation {
 /// Why nothing was changed: every problem.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refused {
+    status: u16,
     code: &'static str,
+    detail: String,
     problems: Vec<String>,
 }
 
 impl Refused {
     /// Configuration or inventory is wrong: with these problems.
     pub fn new(problems: Vec<String>) -> Self {
-        Self {
-            code: "configuration_refused",
+        Self::of(
+            422,
+            "configuration_refused",
+            "the configuration or the inventory is refused: nothing has changed",
             problems,
-        }
+        )
     }
 
     /// More cameras would go than was said.
     pub fn removals(problem: String) -> Self {
+        let detail = "the inventory is refused: nothing has changed";
+        Self::of(422, "removals_refused", detail, vec![problem])
+    }
+
+    /// A file that cannot be used: with these problems.
+    pub fn file(problems: Vec<String>) -> Self {
+        let detail = "the file cannot be used: nothing has changed";
+        Self::of(422, "file_refused", detail, problems)
+    }
+
+    /// It is not there.
+    pub fn not_found(what: &str) -> Self {
+        Self::of(404, "not_found", &format!("there is no {what}"), Vec::new())
+    }
+
+    /// It cannot be done as things are now: a stable code, and what to do.
+    pub fn conflict(code: &'static str, detail: &str, problems: Vec<String>) -> Self {
+        Self::of(409, code, detail, problems)
+    }
+
+    /// Too much is being done already.
+    pub fn busy(detail: &str) -> Self {
+        Self::of(503, "busy", detail, Vec::new())
+    }
+
+    /// The store does not do it.
+    pub fn store(error: &dyn std::fmt::Display) -> Self {
+        Self::of(500, "internal", &error.to_string(), Vec::new())
+    }
+
+    fn of(status: u16, code: &'static str, detail: &str, problems: Vec<String>) -> Self {
         Self {
-            code: "removals_refused",
-            problems: vec![problem],
+            status,
+            code,
+            detail: detail.to_owned(),
+            problems,
         }
     }
 
     /// Each problem.
     pub fn problems(&self) -> &[String] {
         &self.problems
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let Refused {
+            status,
+            code,
+            detail,
+            problems,
+        } = refused;
+        Self::refused(status, code, detail, problems)
     }
 }
 
@@ -162,10 +214,7 @@ pub(super) async fn reload(
             }
         }
     });
-    report
-        .await?
-        .map(Json)
-        .map_err(|refused| Problem::refused(refused.code, refused.problems))
+    report.await?.map(Json).map_err(Problem::from)
 }
 
 impl Api {

@@ -60,12 +60,27 @@ impl Problem {
         )
     }
 
-    /// A reload that is refused whole.
-    pub(super) fn refused(code: &'static str, problems: Vec<String>) -> Self {
-        let detail = "the configuration or the inventory is refused: nothing has changed";
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(413, "too_large", "Too large", detail)
+    }
+
+    /// What the root refuses.
+    pub(super) fn refused(
+        status: u16,
+        code: &'static str,
+        detail: String,
+        problems: Vec<String>,
+    ) -> Self {
+        let title = match status {
+            404 => "Not found",
+            409 => "Conflict",
+            503 => "Busy",
+            500 => "Internal error",
+            _ => "Refused",
+        };
         Self {
             problems,
-            ..Self::new(422, code, "Refused", detail)
+            ..Self::new(status, code, title, detail)
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::caller::Caller;
 use crate::task::Tasks;
 
 /// A listener of connections.
@@ -24,6 +25,11 @@ pub trait Accept: Send + 'static {
 
     /// Waits for the next connection.
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Who is at its other end.
+    fn caller(_: &Self::Stream) -> Caller {
+        Caller::Unknown
+    }
 }
 
 impl Accept for TcpListener {
@@ -40,10 +46,16 @@ impl Accept for UnixListener {
     async fn accept(&self) -> io::Result<Self::Stream> {
         Ok(Self::accept(self).await?.0)
     }
+
+    fn caller(stream: &Self::Stream) -> Caller {
+        stream
+            .peer_cred()
+            .map_or(Caller::Unknown, |peer| Caller::Local(peer.uid()))
+    }
 }
 
 /// Serves `routes` until `tasks` are to stop; what is being answered then is answered to its end.
-pub async fn serve(listener: impl Accept, routes: Router, tasks: Tasks) {
+pub async fn serve<L: Accept>(listener: L, routes: Router, tasks: Tasks) {
     let cancelled = tasks.cancelled();
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
@@ -64,15 +76,13 @@ pub async fn serve(listener: impl Accept, routes: Router, tasks: Tasks) {
                 }
             },
         };
+        let routes = routes.clone().layer(Extension(L::caller(&stream)));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIME)
             .max_headers(HEADERS_MAX)
             .max_buf_size(BUFFER_BYTES_MAX)
-            .serve_connection(
-                TokioIo::new(stream),
-                TowerToHyperService::new(routes.clone()),
-            );
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
         let connection = graceful.watch(connection);
         tasks.spawn("http connection", async move {
             if let Err(error) = connection.await {

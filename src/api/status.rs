@@ -47,6 +47,6 @@ pub(super) async fn show(State(api): State<Api>) -> Json<Status> {
 }
 
 /// RFC 3339, UTC, whole seconds.
-pub(super) fn timestamp(time: SystemTime) -> String {
+pub fn timestamp(time: SystemTime) -> String {
     chrono::DateTime::<chrono::Utc>::from(time).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
+use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -46,26 +47,37 @@ impl Client {
 
     /// Asks for `path` and returns the answer; prints why not.
     pub(super) async fn get(&self, path: &str) -> Result<Value, ExitCode> {
-        self.ask(Method::GET, path, ANSWER_TIME).await
+        self.ask(Method::GET, path, None, ANSWER_TIME).await
     }
 
     /// Has something done that may take a while.
     pub(super) async fn post(&self, path: &str) -> Result<Value, ExitCode> {
-        self.ask(Method::POST, path, WORK_TIME).await
+        self.ask(Method::POST, path, None, WORK_TIME).await
+    }
+
+    /// Hands a file over.
+    pub(super) async fn upload(&self, path: &str, upload: Upload) -> Result<Value, ExitCode> {
+        self.ask(Method::POST, path, Some(upload), WORK_TIME).await
     }
 
     /// Ends what `path` names.
     pub(super) async fn delete(&self, path: &str) -> Result<Value, ExitCode> {
-        self.ask(Method::DELETE, path, ANSWER_TIME).await
+        self.ask(Method::DELETE, path, None, ANSWER_TIME).await
     }
 
-    async fn ask(&self, method: Method, path: &str, limit: Duration) -> Result<Value, ExitCode> {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        upload: Option<Upload>,
+        limit: Duration,
+    ) -> Result<Value, ExitCode> {
         let socket = Config::admin_socket(&self.config).map_err(|problems| {
             let code = wrong_config(&problems);
             complain("huiju: the configuration does not say where the gateway's admin socket is");
             code
         })?;
-        let asked = timeout(limit, ask(&socket, method, path)).await;
+        let asked = timeout(limit, ask(&socket, method, path, upload)).await;
         let answer = asked.unwrap_or_else(|_| Err(format!("no answer in {limit:?}").into()));
         answer.map_err(|failed| failed.complain(&socket))
     }
@@ -97,19 +109,60 @@ pub(super) fn segment(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-async fn ask(socket: &Path, method: Method, path: &str) -> Result<Value, Failed> {
+/// A file that is handed over.
+#[derive(Debug)]
+pub(super) struct Upload {
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Upload {
+    /// As `multipart/form-data` (RFC 7578) with one part `file`: its boundary and the body.
+    fn to_form(&self) -> (String, Bytes) {
+        let boundary = format!("huiju-{:032x}", rand::random::<u128>());
+        let name: String = self
+            .name
+            .chars()
+            .filter(|c| !c.is_control() && *c != '"')
+            .collect();
+        let head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n"
+        );
+        let end = format!("\r\n--{boundary}--\r\n");
+        let body = [head.as_bytes(), &self.bytes, end.as_bytes()].concat();
+        (boundary, body.into())
+    }
+}
+
+async fn ask(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    upload: Option<Upload>,
+) -> Result<Value, Failed> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let stream = UnixStream::connect(socket)
         .await
         .map_err(|error| text(&error))?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| text(&error))?;
-    let request = Request::builder()
+    let mut request = Request::builder()
         .method(method)
         .uri(path)
-        .header("host", "huiju")
-        .body(Empty::<Bytes>::new());
-    let request = request.map_err(|error| text(&error))?;
+        .header("host", "huiju");
+    let body = upload.map_or_else(Bytes::new, |upload| {
+        let (boundary, body) = upload.to_form();
+        let form = format!("multipart/form-data; boundary={boundary}");
+        if let Some(headers) = request.headers_mut()
+            && let Ok(form) = form.parse()
+        {
+            headers.insert(CONTENT_TYPE, form);
+        }
+        body
+    });
+    let request = request
+        .body(Full::new(body))
+        .map_err(|error| text(&error))?;
     let exchange = async {
         let response = sender
             .send_request(request)

@@ -5,6 +5,7 @@ mod backup;
 mod cameras;
 mod check;
 mod client;
+mod import;
 mod platforms;
 mod reload;
 mod run;
@@ -49,6 +50,8 @@ enum Command {
     /// Platforms of the running gateway.
     #[command(subcommand)]
     Platform(PlatformCommand),
+    /// Look at a spreadsheet of cameras, take it over, or undo that.
+    Import(import::What),
     /// Who watches now.
     #[command(subcommand)]
     Session(SessionCommand),
@@ -145,6 +148,7 @@ impl Cli {
                 Err(problems) => wrong_config(&problems),
             },
             Command::Reload(how) => reload::run(&client, &how, json).await,
+            Command::Import(what) => import::run(&client, what, json).await,
             Command::Status => status::run(&client, json).await,
             Command::Camera(command) => command.run(&client, json).await,
             Command::Platform(PlatformCommand::List) => platforms::list(&client, json).await,

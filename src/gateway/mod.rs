@@ -1,6 +1,8 @@
 //! The root: composes the modules, starts them in order, follows what operators say, stops in order.
 
 mod backup;
+mod cards;
+mod imports;
 mod inventory;
 mod keeper;
 mod listeners;
@@ -14,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
@@ -22,7 +24,7 @@ use tracing::{debug, info};
 use self::keeper::{SharedStore, on_store};
 use self::listeners::Listeners;
 use crate::api::{Api, Operation, Parts};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Registry};
 use crate::clock::wall_clock;
 use crate::config::Config;
 use crate::descriptors::Descriptors;
@@ -80,7 +82,12 @@ struct Gateway {
     config_path: PathBuf,
     config: Config,
     catalog: watch::Sender<Arc<Catalog>>,
+    /// All identities, as the store has them.
+    registry: Arc<Registry>,
     store: SharedStore,
+    /// Files that are being looked at for imports, and how many may be at once.
+    planned: Tasks,
+    planning: Arc<Semaphore>,
     sources: Sources,
     platforms: Platforms,
     metrics: Metrics,
@@ -99,6 +106,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     let (shards, _threads) = Shards::start().map_err(Error::Threads)?;
     let groups = Groups::on(&shards);
     let descriptors = Descriptors::of_process();
+    let registry = Arc::new(draft.registry);
     let catalog = watch::Sender::new(Arc::new(draft.catalog));
     let sources = Sources::start(source::Beginning {
         settings: config.streams,
@@ -132,16 +140,15 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         config_path: path,
         config,
         catalog,
+        registry,
         store,
+        planned: groups.keeping.child(),
+        planning: Arc::new(Semaphore::new(PLANS)),
         sources,
         platforms,
         metrics,
     };
-    gateway.follow_metrics();
-    gateway.metrics.config_last_reload_successful.set(1);
-    gateway.metrics.set_reloaded(started);
-    let platforms = gateway.begin_platforms(&gateway.config);
-    gateway.platforms.finish_change(platforms).await;
+    gateway.begin(started).await;
     let keeping = &groups.keeping;
     let keeper = keeper::run(
         gateway.store.clone(),
@@ -210,6 +217,15 @@ impl Groups {
 }
 
 impl Gateway {
+    /// Has the series of the configuration and registers at its platforms.
+    async fn begin(&self, started: SystemTime) {
+        self.follow_metrics();
+        self.metrics.config_last_reload_successful.set(1);
+        self.metrics.set_reloaded(started);
+        let platforms = self.begin_platforms(&self.config);
+        self.platforms.finish_change(platforms).await;
+    }
+
     /// Does what operators and the service manager say, until it is to stop.
     async fn work(&mut self, asked: &mut mpsc::Receiver<Operation>) -> Result<(), Error> {
         let on = |kind| signal(kind).map_err(Error::Signals);
@@ -277,6 +293,7 @@ impl Gateway {
                 }
                 drop(answer.send(kept.map_err(|error| error.to_string())));
             }
+            Operation::Import(order) => self.order_import(order).await,
             Operation::Intervals {
                 camera,
                 count,
@@ -418,6 +435,8 @@ fn tell_service_manager(state: &[NotifyState<'_>]) {
 
 /// Operations that wait; more wait at the socket.
 const OPERATIONS: usize = 16;
+/// Files that are looked at at once.
+const PLANS: usize = 2;
 /// Together within the ten seconds that a stop may take.
 const SINKS_GRACE: Duration = Duration::from_millis(3500);
 const SOURCES_GRACE: Duration = Duration::from_secs(3);

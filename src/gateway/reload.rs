@@ -81,6 +81,7 @@ impl Gateway {
         self.begin_series(&config);
         // What platforms may see is told before what there is.
         let platforms = self.begin_platforms(&config);
+        self.registry = Arc::new(draft.registry);
         self.catalog.send_replace(Arc::new(draft.catalog));
         self.sources.set(config.streams, forbidden(&config));
         self.sources.follow();

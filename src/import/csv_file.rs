@@ -11,6 +11,15 @@ use crate::problem::Problem;
 
 /// Reads the rows; line and column of a field count from 1, the column in fields.
 pub(super) fn read(file: &str, bytes: &[u8]) -> Read {
+    read_with(
+        file,
+        bytes,
+        &[Column::Name, Column::Department, Column::Url],
+    )
+}
+
+/// As [`read`], with the columns that are `needed`.
+pub(super) fn read_with(file: &str, bytes: &[u8], needed: &[Column]) -> Read {
     let text = decode(bytes);
     if let Some(problem) = cut_off(file, &text).or_else(|| unclosed_quote(file, &text)) {
         return Err(vec![problem]);
@@ -26,7 +35,7 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Read {
         Some(Err(error)) => return Err(fail(1, error.to_string())),
         None => return Err(fail(0, "is empty".to_owned())),
     };
-    let columns = columns(file, &header)?;
+    let columns = columns(file, &header, needed)?;
     let mut rows = Vec::new();
     for record in records {
         let record = record.map_err(|error| {
@@ -92,7 +101,11 @@ fn unclosed_quote(file: &str, text: &str) -> Option<Problem> {
 }
 
 /// The columns of the header, or all that is wrong with it.
-fn columns(file: &str, header: &csv::StringRecord) -> Result<Vec<Column>, Vec<Problem>> {
+fn columns(
+    file: &str,
+    header: &csv::StringRecord,
+    needed: &[Column],
+) -> Result<Vec<Column>, Vec<Problem>> {
     let fail = |column, message: String| Problem::new(file, 1, column, message);
     let read: Vec<_> = header.iter().map(Column::of).collect();
     let is_no_header = |read: &Result<Column, NoColumn>| {
@@ -117,8 +130,8 @@ fn columns(file: &str, header: &csv::StringRecord) -> Result<Vec<Column>, Vec<Pr
             }
         }
     }
-    for needed in [Column::Name, Column::Department, Column::Url] {
-        if !columns.contains(&needed) && !meant.contains(&needed) {
+    for needed in needed {
+        if !columns.contains(needed) && !meant.contains(needed) {
             problems.push(fail(0, format!("column `{}` is missing", needed.name())));
         }
     }

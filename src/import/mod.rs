@@ -71,6 +71,15 @@ pub fn read_rows(path: &Path) -> Read {
     Ok(rows)
 }
 
+/// Reads the rows of a file that was uploaded; its name says which kind it is.
+///
+/// # Errors
+///
+/// The file as a whole cannot be used: all that is wrong with it.
+pub fn read_bytes(name: &str, bytes: &[u8]) -> Read {
+    csv_file::read_with(name, bytes, &[])
+}
+
 /// A file that holds passwords and can be read by others is refused.
 pub fn exposed_secret(path: &Path, rows: &[Row]) -> Option<Problem> {
     use std::os::unix::fs::PermissionsExt;

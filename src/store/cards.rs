@@ -199,18 +199,7 @@ mod tests {
             ..CardsChange::default()
         };
         store.change_cards(&first, at(1)).unwrap();
-        let import = Import {
-            id: 0,
-            file: "a.csv".into(),
-            department: Some("education".into()),
-            mode: "merge".into(),
-            allow_removals: 0,
-            by: "local:root".into(),
-            at: at(2),
-            digest: "d".into(),
-            summary: "{}".into(),
-            progress: Progress::Planned,
-        };
+        let import = looked_at(at(2));
         let new = NewImport {
             import: &import,
             bytes: b"hunter2 in a file",
@@ -233,7 +222,7 @@ mod tests {
         let mut store = open(&folder.0).unwrap();
         let mut cards = store.cards().unwrap();
         cards.sort_by_key(|card| card.open.clone());
-        assert_eq!(cards, [changed.clone(), added.clone()]);
+        assert_eq!(cards, [changed, added.clone()]);
         assert_eq!(store.import_file(id).unwrap().unwrap(), new.bytes);
         assert_eq!(store.import_report(id).unwrap().unwrap(), "[]");
         let kept = store.import(id).unwrap().unwrap();
@@ -262,6 +251,21 @@ mod tests {
         std::fs::remove_file(folder.0.join("secrets.key")).unwrap();
         drop(store);
         assert!(matches!(open(&folder.0), Err(Error::Key { .. })));
+    }
+
+    fn looked_at(at: SystemTime) -> Import {
+        Import {
+            id: 0,
+            file: "a.csv".into(),
+            department: Some("education".into()),
+            mode: "merge".into(),
+            allow_removals: 0,
+            by: "local:root".into(),
+            at,
+            digest: "d".into(),
+            summary: "{}".into(),
+            progress: Progress::Planned,
+        }
     }
 
     fn card(name: &str, open: &str, import: Option<u64>) -> StoredCard {

@@ -18,6 +18,7 @@ mod first_light;
 mod golden;
 mod hostile;
 mod hostile_cameras;
+mod imports;
 mod invites;
 mod judges;
 mod lifecycle;

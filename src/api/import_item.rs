@@ -1,0 +1,140 @@
+//! What the API says of imports and their rows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::import::Action;
+
+/// An import.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ImportItem {
+    /// Its number.
+    pub id: u64,
+    /// The name of the file.
+    pub file: String,
+    /// The department that it is for.
+    pub department: Option<String>,
+    /// `merge` or `replace`.
+    pub mode: String,
+    /// So many cameras may be disabled.
+    pub allow_removals: usize,
+    /// Who uploaded it.
+    pub by: String,
+    /// When.
+    pub at: String,
+    /// `planned`, `applied` or `undone`.
+    pub state: &'static str,
+    /// Since when it is applied or undone.
+    pub since: Option<String>,
+    /// Tells what it would do from everything else.
+    pub digest: String,
+    /// How much it is of what.
+    pub summary: Summary,
+}
+
+/// How much an import is of what.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Summary {
+    /// Rows of the file.
+    pub rows: usize,
+    /// Cameras that are added.
+    pub add: usize,
+    /// Cameras that are changed.
+    pub change: usize,
+    /// Rows that say what is known.
+    pub keep: usize,
+    /// Rows that are wrong.
+    pub refuse: usize,
+    /// Cameras that are disabled since no row is them.
+    pub disable: usize,
+    /// Fields that were taken for something else than they say.
+    pub guesses: usize,
+    /// What is to be said of the file.
+    pub warnings: Vec<String>,
+}
+
+impl Summary {
+    /// As the store keeps it.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads what [`Self::to_text`] wrote; what is something else counts nothing.
+    pub fn of_text(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    /// Counts what is done with a row.
+    pub fn count(&mut self, action: Action) {
+        let counter = match action {
+            Action::Add => &mut self.add,
+            Action::Change => &mut self.change,
+            Action::Keep => &mut self.keep,
+            Action::Refuse => &mut self.refuse,
+            Action::Disable => &mut self.disable,
+        };
+        *counter += 1;
+        self.rows += usize::from(action != Action::Disable);
+    }
+}
+
+/// What is said of a row.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ImportRow {
+    /// Its line, or its row in a spreadsheet; 0 for a camera that is in no row.
+    pub row: u64,
+    /// `add`, `change`, `keep`, `refuse` or `disable`.
+    pub action: String,
+    /// The camera, where it was known.
+    pub camera: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Why it is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
+    /// What was taken for what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guesses: Vec<GuessItem>,
+    /// What becomes other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ChangeItem>,
+}
+
+/// A field that was taken for something else than it says.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct GuessItem {
+    /// The column.
+    pub column: String,
+    /// By which rule.
+    pub rule: String,
+    /// In words.
+    pub message: String,
+}
+
+/// A field that becomes other; secrets are masked.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ChangeItem {
+    /// The field.
+    pub field: String,
+    /// What it says now.
+    pub before: Option<String>,
+    /// What it would say.
+    pub after: Option<String>,
+}
+
+/// As the store keeps what is said of the rows of an import.
+///
+/// # Errors
+///
+/// It cannot be written down.
+pub fn rows_to_text(rows: &[ImportRow]) -> Result<String, String> {
+    serde_json::to_string(rows).map_err(|error| error.to_string())
+}
+
+/// Reads what [`rows_to_text`] wrote.
+///
+/// # Errors
+///
+/// It is something else.
+pub fn rows_of_text(text: &str) -> Result<Vec<ImportRow>, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}

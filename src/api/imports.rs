@@ -1,0 +1,271 @@
+//! `/api/v1/imports`: what a file would do, doing it, and undoing it.
+
+use axum::Json;
+use axum::extract::multipart::{Multipart, MultipartError};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::Api;
+use super::caller::Caller;
+use super::import_item::{ImportItem, ImportRow};
+use super::operations::{Operation, Refused};
+use super::problem::Problem;
+use crate::catalog::Given;
+use crate::clock::wall_clock;
+use crate::import::{Action, Mode, Request};
+use crate::problem::none_of;
+
+/// An order to the root that is about imports.
+#[derive(Debug)]
+pub enum ImportOrder {
+    /// Say what a file would do.
+    Plan {
+        /// What is asked.
+        request: Request,
+        /// The file.
+        bytes: Vec<u8>,
+        /// The answer.
+        answer: oneshot::Sender<Result<ImportItem, Refused>>,
+    },
+    /// Do what was planned.
+    Apply {
+        /// Which.
+        id: u64,
+        /// The digest of what was reviewed, where whoever reviewed it says so.
+        digest: Option<String>,
+        /// The answer.
+        answer: oneshot::Sender<Result<ImportItem, Refused>>,
+    },
+    /// Have it as it was before.
+    Undo {
+        /// Which.
+        id: u64,
+        /// The answer.
+        answer: oneshot::Sender<Result<ImportItem, Refused>>,
+    },
+    /// All that are kept, the newest first.
+    List {
+        /// The answer.
+        answer: oneshot::Sender<Result<Vec<ImportItem>, Refused>>,
+    },
+    /// One, with what was said of its rows.
+    Show {
+        /// Which.
+        id: u64,
+        /// The answer.
+        answer: oneshot::Sender<Result<(ImportItem, Vec<ImportRow>), Refused>>,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Imports {
+    items: Vec<ImportItem>,
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ImportWithRows {
+    #[serde(flatten)]
+    import: ImportItem,
+    rows: Rows,
+}
+
+/// A page of rows.
+#[derive(Debug, Serialize)]
+struct Rows {
+    items: Vec<ImportRow>,
+    next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    department: Option<String>,
+    mode: Option<String>,
+    #[serde(default)]
+    allow_removals: usize,
+}
+
+/// `POST /api/v1/imports?department=&mode=&allow_removals=`, the file as `multipart/form-data`.
+pub(super) async fn plan(
+    State(api): State<Api>,
+    caller: Caller,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+    upload: Result<Multipart, axum::extract::multipart::MultipartRejection>,
+) -> Result<Json<ImportItem>, Problem> {
+    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let mode = mode_of(wanted.mode.as_deref())?;
+    if let Some(id) = &wanted.department {
+        api.check_department(id)?;
+    }
+    let upload = upload.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let (file, bytes) = file_of(upload).await?;
+    let given = Given {
+        import: None,
+        by: caller.to_string(),
+        at: wall_clock(),
+    };
+    let request = Request {
+        file,
+        department: wanted.department,
+        mode,
+        allow_removals: wanted.allow_removals,
+        given,
+    };
+    let order = |answer| ImportOrder::Plan {
+        request,
+        bytes,
+        answer,
+    };
+    api.order(order).await.map(Json)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reviewed {
+    digest: Option<String>,
+}
+
+/// `POST /api/v1/imports/{id}/apply?digest=`
+pub(super) async fn apply(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    reviewed: Result<Query<Reviewed>, QueryRejection>,
+) -> Result<Json<ImportItem>, Problem> {
+    let id = number(&id)?;
+    let Query(Reviewed { digest }) =
+        reviewed.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let order = |answer| ImportOrder::Apply { id, digest, answer };
+    api.order(order).await.map(Json)
+}
+
+/// `POST /api/v1/imports/{id}/undo`
+pub(super) async fn undo(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<ImportItem>, Problem> {
+    let id = number(&id)?;
+    let order = |answer| ImportOrder::Undo { id, answer };
+    api.order(order).await.map(Json)
+}
+
+/// `GET /api/v1/imports`
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<Imports>, Problem> {
+    let items = api.order(|answer| ImportOrder::List { answer }).await?;
+    Ok(Json(Imports { items, next: None }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    action: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<usize>,
+}
+
+/// `GET /api/v1/imports/{id}?action=&limit=&cursor=`
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<ImportWithRows>, Problem> {
+    let id = number(&id)?;
+    let Query(page) = page.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let limit = page.limit.unwrap_or(100);
+    if !(1..=1000).contains(&limit) {
+        return Err(Problem::bad_request("limit must be 1 to 1000"));
+    }
+    let actions = Action::ALL.map(Action::name);
+    if let Some(action) = page.action.as_deref().filter(|a| !actions.contains(a)) {
+        let message = none_of(action, "action", actions.into_iter());
+        return Err(Problem::bad_request(format!("action: {message}")));
+    }
+    let (import, rows) = api.order(|answer| ImportOrder::Show { id, answer }).await?;
+    let is_wanted = |row: &ImportRow| page.action.as_ref().is_none_or(|a| *a == row.action);
+    let first = page.cursor.unwrap_or(0);
+    let mut items: Vec<_> = rows
+        .into_iter()
+        .filter(is_wanted)
+        .skip(first)
+        .take(limit + 1)
+        .collect();
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    let next = has_more.then(|| (first + limit).to_string());
+    let rows = Rows { items, next };
+    Ok(Json(ImportWithRows { import, rows }))
+}
+
+fn number(id: &str) -> Result<u64, Problem> {
+    id.parse().map_err(|_| Problem::no_such("import", id))
+}
+
+fn mode_of(name: Option<&str>) -> Result<Mode, Problem> {
+    let Some(name) = name else {
+        return Ok(Mode::Merge);
+    };
+    let found = Mode::ALL.into_iter().find(|mode| mode.name() == name);
+    found.ok_or_else(|| {
+        let message = none_of(name, "mode", Mode::ALL.iter().map(|mode| mode.name()));
+        Problem::bad_request(format!("mode: {message}"))
+    })
+}
+
+/// The part `file` of an upload, and its name.
+async fn file_of(mut upload: Multipart) -> Result<(String, Vec<u8>), Problem> {
+    let wrong = |error: &MultipartError| match error.status().as_u16() {
+        413 => Problem::too_large(format!("a file may have {} MiB", UPLOAD_BYTES_MAX >> 20)),
+        _ => Problem::bad_request(error.body_text()),
+    };
+    while let Some(part) = upload.next_field().await.map_err(|error| wrong(&error))? {
+        if part.name() != Some("file") {
+            continue;
+        }
+        let name = part.file_name().unwrap_or("file").to_owned();
+        let bytes = part.bytes().await.map_err(|error| wrong(&error))?;
+        return Ok((base_name(&name), bytes.to_vec()));
+    }
+    Err(Problem::bad_request(
+        "the upload has no part `file`: send multipart/form-data with the spreadsheet in it",
+    ))
+}
+
+/// The last part of a path, in signs that everybody sees.
+fn base_name(name: &str) -> String {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let shown = name.chars().filter(|sign| !sign.is_control());
+    let name: String = shown.take(NAME_SIGNS_MAX).collect();
+    if name.is_empty() {
+        "file".to_owned()
+    } else {
+        name
+    }
+}
+
+impl Api {
+    /// Gives the root an order about imports and waits for its answer.
+    async fn order<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<Result<T, Refused>>) -> ImportOrder,
+    ) -> Result<T, Problem> {
+        let answered = self.ask(|answer| Operation::Import(order(answer)));
+        answered.await?.map_err(Problem::from)
+    }
+
+    /// A department that is none is a slip.
+    fn check_department(&self, id: &str) -> Result<(), Problem> {
+        let catalog = self.0.catalog.borrow().clone();
+        if catalog.department(id).is_some() {
+            return Ok(());
+        }
+        let known = catalog.departments().iter().map(|d| d.id.as_str());
+        let message = none_of(id, "department", known);
+        Err(Problem::bad_request(format!("department: {message}")))
+    }
+}
+
+/// The most bytes of an upload.
+pub(super) const UPLOAD_BYTES_MAX: usize = 32 << 20;
+const NAME_SIGNS_MAX: usize = 100;

@@ -1,0 +1,123 @@
+//! Changes of cameras by imports and by the API: written first, then in force.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Gateway;
+use super::inventory::{assign_nodes, camera, places, record_of};
+use super::keeper::on_store;
+use crate::api::Refused;
+use crate::catalog::{Assigned, Camera, CameraId, Catalog, Registry};
+use crate::clock::wall_clock;
+use crate::import::Card;
+use crate::store::{CardsChange, Step, StoredCard};
+
+/// A change that is to be made: cameras with their identities, and cameras that go.
+pub(super) struct Changed {
+    pub(super) assigned: Vec<Assigned>,
+    pub(super) removed: Vec<CameraId>,
+    /// All identities, those of the change among them.
+    pub(super) registry: Registry,
+    /// What it is to an import.
+    pub(super) step: Step,
+}
+
+/// A camera, and the card that it had.
+pub(super) type Former = (CameraId, Option<StoredCard>);
+
+impl Gateway {
+    /// Writes a change, all or nothing, and has it in force.
+    pub(super) async fn change(&mut self, changed: Changed) -> Result<(), Refused> {
+        let Changed {
+            assigned,
+            removed,
+            mut registry,
+            step,
+        } = changed;
+        let (departments, civil_code) = (&self.config.departments, &self.config.gateway.civil_code);
+        let nodes = assign_nodes(&mut registry, departments, &assigned, civil_code);
+        let change = CardsChange {
+            cameras: assigned
+                .iter()
+                .filter(|row| row.is_new)
+                .map(|row| row.known.clone())
+                .collect(),
+            nodes,
+            put: assigned.iter().map(card_of).collect(),
+            removed,
+            step,
+        };
+        let now = wall_clock();
+        let written = on_store(&self.store, move |store| {
+            store.change_cards(&change, now).map(|()| change.removed)
+        });
+        let removed = written.await.map_err(|error| Refused::store(&error))?;
+        let gone: HashSet<CameraId> = assigned
+            .iter()
+            .map(|row| row.known.id)
+            .chain(removed)
+            .collect();
+        let old = self.catalog.borrow().clone();
+        let stay = old.cameras().iter().filter(|c| !gone.contains(&c.id));
+        let mut cameras: Vec<Arc<Camera>> = stay.cloned().collect();
+        let new = assigned.into_iter().map(|row| camera(row, departments));
+        cameras.extend(new.map(Arc::new));
+        let catalog = Catalog::new(
+            cameras,
+            departments.clone(),
+            &registry,
+            places(&self.config),
+        );
+        self.registry = Arc::new(registry);
+        self.catalog.send_replace(Arc::new(catalog));
+        self.sources.follow();
+        Ok(())
+    }
+
+    /// The change that gives cameras the cards that they had.
+    pub(super) fn restored(&self, former: Vec<Former>, step: Step) -> Result<Changed, Refused> {
+        let mut registry = Registry::clone(&self.registry);
+        let (mut records, mut removed, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        for (camera, card) in former {
+            let Some(card) = card else {
+                removed.push(camera);
+                continue;
+            };
+            match record_of(&card, &self.config.departments) {
+                Ok(record) => records.push(record),
+                Err(wrong) => problems.extend(wrong),
+            }
+        }
+        let departments = &self.config.departments;
+        let civil_code = &self.config.gateway.civil_code;
+        let (assigned, conflicts) = registry.assign(records, departments, civil_code);
+        let mut problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        problems.extend(
+            conflicts
+                .iter()
+                .map(|(record, conflict)| format!("{}: {conflict}", record.origin)),
+        );
+        if !problems.is_empty() {
+            let detail =
+                "cameras as they were before are not allowed any more: nothing has changed";
+            return Err(Refused::conflict("not_allowed_now", detail, problems));
+        }
+        Ok(Changed {
+            assigned,
+            removed,
+            registry,
+            step,
+        })
+    }
+}
+
+/// A camera's record as the store keeps it.
+fn card_of(row: &Assigned) -> StoredCard {
+    let (open, secret) = Card::of(&row.record).to_text();
+    StoredCard {
+        camera: row.known.id,
+        open,
+        secret,
+        origin: row.record.origin.clone(),
+    }
+}

@@ -1,0 +1,255 @@
+//! Spreadsheets of cameras: looked at, taken over, undone.
+
+use huiju_sim::clips::ClipKind;
+use huiju_sim::farm::CameraSettings;
+use serde_json::{Value, json};
+
+use crate::world::{World, WorldBuilder, clip};
+
+/// What everybody knows of a world's cameras, as one text.
+async fn catalogue(world: &World) -> String {
+    let cameras = world.cameras_of("limit=1000").await;
+    let known = cameras.into_iter().map(|mut camera| {
+        let of_record = camera.as_object_mut().unwrap();
+        for observed in [
+            "state", "cause", "since", "viewers", "codec", "audio", "width", "height",
+        ] {
+            of_record.remove(observed);
+        }
+        camera.to_string()
+    });
+    known.collect::<Vec<_>>().join("\n")
+}
+
+/// A world whose cameras stand in no file that its configuration names.
+fn undeclared(name: &str) -> WorldBuilder {
+    World::new(name).config(json!({"inventory": {"files": []}}))
+}
+
+impl World {
+    /// Looks at a sheet by the command; `more` are its options.
+    async fn look_at_sheet(&self, file: &str, more: &[&str]) -> Value {
+        let path = self.folder.join(file);
+        let path = path.to_str().unwrap();
+        self.json(&[&["import", path, "--json"], more].concat())
+            .await
+    }
+
+    /// Looks at a sheet and takes it over.
+    async fn import(&self, file: &str, more: &[&str]) -> Value {
+        let looked_at = self.look_at_sheet(file, more).await;
+        let id = looked_at["id"].to_string();
+        let digest = looked_at["digest"].as_str().unwrap();
+        self.json(&["import", "apply", &id, "--digest", digest, "--json"])
+            .await
+    }
+
+    /// What is said of the rows of an import.
+    async fn rows_of(&self, import: &Value) -> Vec<Value> {
+        let shown = self
+            .json(&["import", "show", &import["id"].to_string(), "--json"])
+            .await;
+        shown["rows"]["items"].as_array().unwrap().clone()
+    }
+
+    /// The world's camera in a sheet, another camera, and what is none.
+    fn write_sheet(&self) {
+        let url = self.camera("校门").url();
+        let sheet = format!(
+            "名称,主码流地址,编号,密码,用户名,朝向\n\
+             校门,{url},A1,hunter2,admin,朝东\n\
+             操场,rtsp://127.60.0.1:8554/1,A2,,,北\n\
+             食堂,http://127.60.0.1/1,A3,,,\n"
+        );
+        self.write("sheet.csv", &sheet);
+    }
+
+    async fn import_sheet(&self) -> Value {
+        self.import("sheet.csv", &["--department", "education"])
+            .await
+    }
+
+    /// The camera of the sheet is found to play, with its password.
+    async fn gate_plays(&self) {
+        self.order("probe", "校门").await;
+        self.is_in("校门", "online").await;
+    }
+}
+
+/// A world with a camera in no file, and a sheet that has it.
+async fn with_sheet(name: &str) -> World {
+    let video = clip(ClipKind::H264Small).await;
+    let camera = CameraSettings::new(&video).digest("admin", "hunter2");
+    let world = undeclared(name).camera("校门", camera);
+    let world = world.platform("district").start().await;
+    world.write_sheet();
+    world
+}
+
+fn counts<const N: usize>(import: &Value, names: [&str; N]) -> [u64; N] {
+    names.map(|name| import["summary"][name].as_u64().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spreadsheet_is_looked_at_and_taken_over() {
+    let world = with_sheet("imports").await;
+    let looked_at = world
+        .look_at_sheet("sheet.csv", &["--department", "education"])
+        .await;
+    let all = [
+        "rows", "add", "change", "keep", "refuse", "disable", "guesses",
+    ];
+    assert_eq!(counts(&looked_at, all), [3, 2, 0, 0, 1, 0, 2]);
+    assert_eq!(looked_at["state"], "planned");
+    let rows = world.rows_of(&looked_at).await;
+    assert_eq!(
+        rows[0]["guesses"][0]["message"],
+        "bearing: `朝东` is read as 90 (direction)"
+    );
+    assert_eq!(
+        rows[2]["errors"][0],
+        "sheet.csv:4:2: url: is not rtsp://host[:port]/path"
+    );
+    assert_eq!(catalogue(&world).await, "", "a look changes nothing");
+
+    let applied = world.import_sheet().await;
+    assert_eq!(applied["state"], "applied");
+    world.gate_plays().await;
+    let gate = world.camera_item("校门").await;
+    assert_eq!(
+        (&gate["bearing"], &gate["source_id"]),
+        (&json!(90), &json!("A1"))
+    );
+    drop(world.look("district", "校门").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_again_changes_nothing_and_a_sheet_changes_only_what_it_says() {
+    let mut world = with_sheet("import-again").await;
+    world.import_sheet().await;
+    let before = catalogue(&world).await;
+    let again = world.import_sheet().await;
+    let done = counts(&again, ["add", "change", "keep", "refuse"]);
+    assert_eq!(done, [0, 0, 2, 1]);
+    assert_eq!(catalogue(&world).await, before);
+    world.stop().await;
+    world.start_gateway().await;
+    assert_eq!(catalogue(&world).await, before, "it survives a restart");
+    world.gate_plays().await;
+
+    world.write(
+        "more.csv",
+        "编号,朝向,所属部门\nA1,西,区教育局\nA2,,区教育局\n",
+    );
+    let more = world.import("more.csv", &[]).await;
+    let rows = world.rows_of(&more).await;
+    let change = json!([{"field": "bearing", "before": "90", "after": "270"}]);
+    assert_eq!(
+        (&rows[0]["action"], &rows[0]["changes"]),
+        (&json!("change"), &change)
+    );
+    assert_eq!(rows[1]["action"], "keep");
+    world.gate_plays().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_undone_leaves_nothing_but_ids_and_codes() {
+    let world = with_sheet("import-undo").await;
+    let first = world.import_sheet().await;
+    let before = catalogue(&world).await;
+    world.write(
+        "more.csv",
+        "编号,朝向,所属部门\nA1,西,区教育局\nA2,,区教育局\n",
+    );
+    let second = world.import("more.csv", &[]).await;
+    let changed = catalogue(&world).await;
+    assert_ne!(changed, before);
+    let undo = |import: &Value| format!("/api/v1/imports/{}/undo", import["id"]);
+    let (status, refused) = world.ask_json("POST", &undo(&first)).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("edited_since")));
+    assert_eq!(
+        catalogue(&world).await,
+        changed,
+        "one camera was changed later"
+    );
+    let id = second["id"].to_string();
+    world.json(&["import", "undo", &id, "--json"]).await;
+    assert_eq!(catalogue(&world).await, before);
+    let (status, _) = world.ask_json("POST", &undo(&first)).await;
+    assert_eq!(status, 200);
+    assert_eq!(catalogue(&world).await, "");
+    world.import_sheet().await;
+    let after = catalogue(&world).await;
+    assert_eq!(ids(&after), ids(&before), "ids and codes are for good");
+}
+
+fn ids(catalogue: &str) -> Vec<String> {
+    let cameras = catalogue.lines();
+    let cameras = cameras.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    cameras
+        .map(|camera| format!("{} {}", camera["id"], camera["gb_code"]))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_reviewed_is_not_applied() {
+    let world = with_sheet("import-changed").await;
+    let education = ["--department", "education"];
+    let first = world.look_at_sheet("sheet.csv", &education).await;
+    let second = world.look_at_sheet("sheet.csv", &education).await;
+    let apply = |import: &Value| format!("/api/v1/imports/{}/apply", import["id"]);
+    let (status, refused) = world
+        .ask_json("POST", &format!("{}?digest=0", apply(&first)))
+        .await;
+    assert_eq!((status, &refused["code"]), (409, &json!("digest")));
+    let (status, _) = world.ask_json("POST", &apply(&first)).await;
+    assert_eq!(status, 200);
+    let before = catalogue(&world).await;
+    for (path, code) in [
+        (apply(&second), "catalogue_changed"),
+        (apply(&first), "import_state"),
+    ] {
+        let (status, refused) = world.ask_json("POST", &path).await;
+        assert_eq!((status, &refused["code"]), (409, &json!(code)), "{path}");
+    }
+    let (status, _) = world.ask_json("POST", "/api/v1/imports/99/apply").await;
+    assert_eq!(status, 404);
+    assert_eq!(catalogue(&world).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_list_takes_out_of_service_what_it_does_not_have() {
+    let world = with_sheet("import-whole").await;
+    let mut sheet = "name,url,source_id,department\n".to_owned();
+    let row = |n: usize| format!("c{n},rtsp://127.60.0.1:8554/{n},s{n},education\n");
+    sheet.extend((0..20).map(row));
+    world.write("all.csv", &sheet);
+    world.import("all.csv", &[]).await;
+    let without = |count: usize| {
+        let rows: String = (count..20).map(row).collect();
+        format!("name,url,source_id,department\n{rows}")
+    };
+    world.write("few.csv", &without(3));
+    let path = world.folder.join("few.csv");
+    let path = path.to_str().unwrap();
+    let refused = world.command(&["import", path, "--mode", "replace"]).await;
+    let said = world.said(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        said.contains("3 of 20 cameras are not in the file"),
+        "{said}"
+    );
+    assert!(said.contains("allow_removals=3"), "{said}");
+    let replace = ["--mode", "replace", "--allow-removals", "3"];
+    let replaced = world.import("few.csv", &replace).await;
+    assert_eq!(counts(&replaced, ["keep", "disable"]), [17, 3]);
+    let disabled = world.cameras_of("state=disabled").await;
+    let names: Vec<_> = disabled
+        .iter()
+        .map(|c| c["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["c0", "c1", "c2"]);
+    world.write("few.csv", &without(2));
+    let back = world.import("few.csv", &["--mode", "replace"]).await;
+    assert_eq!(counts(&back, ["keep", "change", "disable"]), [17, 1, 0]);
+}
