@@ -2,8 +2,10 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
 
 use super::Api;
+use super::camera_edit::tagged;
 use super::camera_item::{CameraItem, Page};
 use super::camera_search::Filter;
 use super::operations::Operation;
@@ -22,9 +24,9 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
-) -> Result<Json<CameraItem>, Problem> {
+) -> Result<Response, Problem> {
     let camera = api.camera(&id)?;
-    Ok(Json(item(&camera, &api)))
+    Ok(tagged(&camera, &api).into_response())
 }
 
 /// Tries the camera now and answers when there is a verdict.

@@ -5,6 +5,7 @@
 
 mod admin;
 mod caller;
+mod camera_edit;
 mod camera_item;
 mod camera_metrics;
 mod camera_search;
@@ -36,6 +37,7 @@ use crate::sink::gb28181::{PlatformStatus, Platforms};
 use crate::source::Sources;
 
 pub use admin::bind_admin;
+pub use camera_edit::Edit;
 pub use import_item::{
     ChangeItem, GuessItem, ImportItem, ImportRow, Summary, rows_of_text, rows_to_text,
 };
@@ -113,9 +115,14 @@ impl Api {
         let routes = health::routes()
             .route("/api/v1/status", get(status::show))
             .route("/api/v1/reload", post(operations::reload))
-            .route("/api/v1/cameras", get(cameras::list))
+            .route("/api/v1/cameras", get(cameras::list).post(camera_edit::add))
             .route("/api/v1/cameras/search", post(camera_search::search))
-            .route("/api/v1/cameras/{id}", get(cameras::show))
+            .route(
+                "/api/v1/cameras/{id}",
+                get(cameras::show)
+                    .patch(camera_edit::change)
+                    .delete(camera_edit::remove),
+            )
             .route("/api/v1/cameras/{id}/why", get(why::camera))
             .route("/api/v1/cameras/{id}/probe", post(cameras::probe))
             .route("/api/v1/cameras/{id}/enable", post(cameras::enable))

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::Api;
+use super::camera_edit::Edit;
 use super::imports::ImportOrder;
 use super::problem::Problem;
-use crate::catalog::CameraId;
+use crate::catalog::{CameraId, Given};
 use crate::ledger::StateCause;
 
 /// A stretch of time in one state: the state, its begin, and its end where it has one.
@@ -42,6 +43,15 @@ pub enum Operation {
         is_maintained: bool,
         /// The answer.
         answer: oneshot::Sender<Result<(), String>>,
+    },
+    /// Change a camera.
+    Edit {
+        /// What is to be done.
+        edit: Edit,
+        /// Who wants it.
+        given: Given,
+        /// The answer: the camera.
+        answer: oneshot::Sender<Result<CameraId, Refused>>,
     },
     /// Something about imports.
     Import(ImportOrder),
@@ -86,6 +96,17 @@ impl Refused {
     pub fn file(problems: Vec<String>) -> Self {
         let detail = "the file cannot be used: nothing has changed";
         Self::of(422, "file_refused", detail, problems)
+    }
+
+    /// Fields that are wrong: with these problems.
+    pub fn fields(problems: Vec<String>) -> Self {
+        let detail = "fields are wrong: nothing has changed";
+        Self::of(422, "invalid", detail, problems)
+    }
+
+    /// It is not what whoever asks has seen.
+    pub fn precondition(detail: &str) -> Self {
+        Self::of(412, "precondition_failed", detail, Vec::new())
     }
 
     /// It is not there.

@@ -60,6 +60,23 @@ impl Problem {
         )
     }
 
+    pub(super) fn precondition_required() -> Self {
+        let detail =
+            "name the version that is to be changed: If-Match with the ETag that it was read with";
+        Self::new(
+            428,
+            "precondition_required",
+            "Precondition required",
+            detail,
+        )
+    }
+
+    /// Fields that are wrong.
+    pub(super) fn wrong_fields(problems: Vec<String>) -> Self {
+        let detail = "fields are wrong: nothing has changed";
+        Self::refused(422, "invalid", detail.to_owned(), problems)
+    }
+
     pub(super) fn too_large(detail: impl Into<String>) -> Self {
         Self::new(413, "too_large", "Too large", detail)
     }
@@ -74,6 +91,7 @@ impl Problem {
         let title = match status {
             404 => "Not found",
             409 => "Conflict",
+            412 => "Precondition failed",
             503 => "Busy",
             500 => "Internal error",
             _ => "Refused",

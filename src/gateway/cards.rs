@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tracing::error;
+
 use super::Gateway;
-use super::inventory::{assign_nodes, camera, places, record_of};
+use super::inventory::{assign_nodes, camera, places, record_of, reserved};
 use super::keeper::on_store;
 use crate::api::Refused;
 use crate::catalog::{Assigned, Camera, CameraId, Catalog, Registry};
@@ -16,8 +18,6 @@ use crate::store::{CardsChange, Step, StoredCard};
 pub(super) struct Changed {
     pub(super) assigned: Vec<Assigned>,
     pub(super) removed: Vec<CameraId>,
-    /// All identities, those of the change among them.
-    pub(super) registry: Registry,
     /// What it is to an import.
     pub(super) step: Step,
 }
@@ -31,11 +31,11 @@ impl Gateway {
         let Changed {
             assigned,
             removed,
-            mut registry,
             step,
         } = changed;
         let (departments, civil_code) = (&self.config.departments, &self.config.gateway.civil_code);
-        let nodes = assign_nodes(&mut registry, departments, &assigned, civil_code);
+        let registry = Arc::make_mut(&mut self.registry);
+        let nodes = assign_nodes(registry, departments, &assigned, civil_code);
         let change = CardsChange {
             cameras: assigned
                 .iter()
@@ -51,7 +51,13 @@ impl Gateway {
         let written = on_store(&self.store, move |store| {
             store.change_cards(&change, now).map(|()| change.removed)
         });
-        let removed = written.await.map_err(|error| Refused::store(&error))?;
+        let removed = match written.await {
+            Ok(removed) => removed,
+            Err(error) => {
+                self.forget_identities().await;
+                return Err(Refused::store(&error));
+            }
+        };
         let gone: HashSet<CameraId> = assigned
             .iter()
             .map(|row| row.known.id)
@@ -65,17 +71,28 @@ impl Gateway {
         let catalog = Catalog::new(
             cameras,
             departments.clone(),
-            &registry,
+            &self.registry,
             places(&self.config),
         );
-        self.registry = Arc::new(registry);
         self.catalog.send_replace(Arc::new(catalog));
         self.sources.follow();
         Ok(())
     }
 
+    /// Identities that could not be written were given to nobody: those of the store hold.
+    async fn forget_identities(&mut self) {
+        let reserved = reserved(&self.config);
+        let stored = on_store(&self.store, |store| store.identities()).await;
+        match stored {
+            Ok((cameras, nodes)) => {
+                self.registry = Arc::new(Registry::new(cameras, nodes, &reserved));
+            }
+            Err(error) => error!(%error, "the store cannot be read"),
+        }
+    }
+
     /// The change that gives cameras the cards that they had.
-    pub(super) fn restored(&self, former: Vec<Former>, step: Step) -> Result<Changed, Refused> {
+    pub(super) fn restored(&mut self, former: Vec<Former>, step: Step) -> Result<Changed, Refused> {
         let mut registry = Registry::clone(&self.registry);
         let (mut records, mut removed, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         for (camera, card) in former {
@@ -102,10 +119,10 @@ impl Gateway {
                 "cameras as they were before are not allowed any more: nothing has changed";
             return Err(Refused::conflict("not_allowed_now", detail, problems));
         }
+        self.registry = Arc::new(registry);
         Ok(Changed {
             assigned,
             removed,
-            registry,
             step,
         })
     }

@@ -1,5 +1,7 @@
 //! Imports: planned beside everything else, applied and undone by the root, one at a time.
 
+use std::sync::Arc;
+
 use tracing::info;
 
 use super::Gateway;
@@ -111,10 +113,10 @@ impl Gateway {
         let Plan {
             changed, registry, ..
         } = plan;
+        self.registry = Arc::new(registry);
         let changed = Changed {
             assigned: changed,
             removed: Vec::new(),
-            registry,
             step: Step::Apply(id),
         };
         self.change(changed).await?;

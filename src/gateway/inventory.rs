@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::catalog::{
-    Assigned, Camera, CameraId, Catalog, Conflict, Department, Known, KnownNode, NodeKey, Places,
-    Record, Regions, Registry,
+    Assigned, Camera, CameraId, Catalog, Conflict, Department, GbCode, Known, KnownNode, NodeKey,
+    Places, Record, Regions, Registry,
 };
 use crate::config::Config;
 use crate::import::{self, Card, Guesses, Hint};
@@ -112,6 +112,12 @@ pub(super) fn record_of(
     Ok(record)
 }
 
+/// The codes that others have: ours at the platforms, and theirs.
+pub(super) fn reserved(config: &Config) -> Vec<GbCode> {
+    let platforms = config.platforms.iter();
+    platforms.flat_map(|p| [p.local_gb_id, p.gb_id]).collect()
+}
+
 fn overrides(record: &Record) -> String {
     let id = record.id.map(|id| id.to_string()).unwrap_or_default();
     let message =
@@ -173,12 +179,7 @@ impl Draft {
         old: Option<&Catalog>,
     ) -> Result<Self, store::Error> {
         let (cameras, nodes) = store.identities()?;
-        let reserved: Vec<_> = config
-            .platforms
-            .iter()
-            .flat_map(|p| [p.local_gb_id, p.gb_id])
-            .collect();
-        let known = Registry::new(cameras, nodes, &reserved);
+        let known = Registry::new(cameras, nodes, &reserved(config));
         let imported = imported(store, &config.departments, &mut inventory)?;
         Ok(Self::of(known, inventory, imported, config, old))
     }

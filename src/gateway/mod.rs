@@ -2,6 +2,7 @@
 
 mod backup;
 mod cards;
+mod edits;
 mod imports;
 mod inventory;
 mod keeper;
@@ -293,6 +294,11 @@ impl Gateway {
                 }
                 drop(answer.send(kept.map_err(|error| error.to_string())));
             }
+            Operation::Edit {
+                edit,
+                given,
+                answer,
+            } => drop(answer.send(self.edit(edit, given).await)),
             Operation::Import(order) => self.order_import(order).await,
             Operation::Intervals {
                 camera,

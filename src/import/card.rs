@@ -194,6 +194,19 @@ impl Card {
         changed.map(change).collect()
     }
 
+    /// What an edit may begin from: all that it says but who may log in, which stays with the camera.
+    pub fn without_login(&self) -> BTreeMap<Column, String> {
+        let is_login = |column: &Column| {
+            matches!(
+                column,
+                Column::Username | Column::Password | Column::Credential
+            )
+        };
+        let fields = self.fields.iter().filter(|(column, _)| !is_login(column));
+        let owned = fields.map(|(column, text)| (*column, text.expose().to_owned()));
+        owned.collect()
+    }
+
     /// As the store keeps it: a line a field, and the lines of those that are secret.
     pub fn to_text(&self) -> (String, Option<Secret>) {
         let (mut open, mut secret) = (String::new(), String::new());

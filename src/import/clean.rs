@@ -83,7 +83,9 @@ fn shown(text: &str) -> String {
 /// stays as it is.
 pub fn clean(mut row: Row) -> (Row, Vec<Guess>) {
     let mut guesses = Vec::new();
-    let readable = row.fields.iter().filter(|(_, field)| field.wrong.is_none());
+    // A field that is given as empty says that there is nothing.
+    let says_something = |field: &Field| field.wrong.is_none() && !field.text.is_empty();
+    let readable = row.fields.iter().filter(|(_, field)| says_something(field));
     let columns: Vec<Column> = readable.map(|(column, _)| *column).collect();
     for column in columns {
         for meaning in [width, meaning] {

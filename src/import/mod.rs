@@ -19,11 +19,11 @@ use std::path::Path;
 
 pub use card::{Card, Change};
 pub use clean::{Guess, Guesses, clean};
-pub use columns::Column;
+pub use columns::{Column, NoColumn};
 pub use datums::settle_datums;
 pub use hint::{Hint, hint};
 pub use plan::{
-    Action, Known, Mode, Plan, PlannedRow, Request, TooManyMissing, catalog_digest, plan, tag,
+    Action, Known, Mode, Plan, PlannedRow, Request, TooManyMissing, catalog_digest, edit, plan, tag,
 };
 pub use record::{Row, to_record};
 

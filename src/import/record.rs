@@ -38,6 +38,23 @@ pub struct Field {
 }
 
 impl Row {
+    /// A row of fields that stand in no file; `what` they are is told with what is wrong with them.
+    pub fn of_fields(what: &str, fields: impl IntoIterator<Item = (Column, String)>) -> Self {
+        let field = |text| Field {
+            text,
+            line: 0,
+            column: 0,
+            wrong: None,
+        };
+        let fields = fields.into_iter();
+        Self {
+            file: what.to_owned(),
+            line: 0,
+            fields: fields.map(|(column, text)| (column, field(text))).collect(),
+            broken: None,
+        }
+    }
+
     /// What a field says, where it can be used as it is written.
     pub(super) fn text(&self, column: Column) -> Option<&str> {
         let field = self.fields.get(&column)?;

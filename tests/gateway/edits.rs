@@ -167,8 +167,21 @@ impl World {
 
     /// As [`Self::ask`], with a body of JSON.
     pub(crate) async fn ask_with(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let json = [("content-type", "application/json")];
+        let answer = self.request(method, path, &json, body.as_bytes()).await;
+        (answer.status, answer.text())
+    }
+
+    /// The whole answer to a request at the admin socket.
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let socket = self.folder.join("admin.sock");
-        let answer = timeout(LONG, ask_with(&socket, method, path, body)).await;
+        let answer = timeout(LONG, request(&socket, method, path, headers, body)).await;
         let answer = answer.unwrap_or_else(|_| panic!("{method} {path} is not answered"));
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error:#}\n{}", self.log()))
     }
@@ -234,30 +247,68 @@ pub(crate) fn member<'a>(config: &'a mut Value, list: &str, id: &str) -> &'a mut
 }
 
 pub(crate) async fn ask(socket: &Path, method: &str, path: &str) -> anyhow::Result<(u16, String)> {
-    ask_with(socket, method, path, "").await
+    let answer = request(socket, method, path, &[], b"").await?;
+    Ok((answer.status, answer.text()))
 }
 
-async fn ask_with(
+/// An answer over HTTP.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body, which is text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("text")
+    }
+
+    /// The body, which is JSON.
+    pub(crate) fn json(&self) -> Value {
+        let value = serde_json::from_slice(&self.body);
+        value.unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// A header, by its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines();
+        lines.find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+async fn request(
     socket: &Path,
     method: &str,
     path: &str,
-    body: &str,
-) -> anyhow::Result<(u16, String)> {
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> anyhow::Result<Answer> {
     let mut stream = UnixStream::connect(socket).await?;
     let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: huiju\r\ncontent-type: application/json\r\n\
-         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    let headers: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: huiju\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n"
     );
-    stream.write_all(request.as_bytes()).await?;
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
-    let answer = String::from_utf8(answer)?;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .unwrap_or((answer.as_str(), ""));
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = end.ok_or_else(|| anyhow::anyhow!("no head"))?;
+    let head = String::from_utf8(answer[..end].to_vec())?;
     let status = head.split(' ').nth(1).unwrap_or_default().parse()?;
-    Ok((status, body.to_owned()))
+    Ok(Answer {
+        status,
+        head,
+        body: answer[end + 4..].to_vec(),
+    })
 }
 
 /// A probe waits its turn, and a reload for the goodbyes of platforms.

@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod camera_edits;
 mod canaries;
 mod commands;
 mod configuration;

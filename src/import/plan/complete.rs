@@ -57,7 +57,8 @@ pub(super) fn hold_known_position(record: &mut Record, known: &Record, given: Gi
     let (Some(new), Some(old)) = (record.position, known.position) else {
         return;
     };
-    if !given.has_datum && is_same(new.given(), old.given()) {
+    let is_same_datum = !given.has_datum || new.datum() == old.datum();
+    if is_same_datum && is_same(new.given(), old.given()) {
         record.position = Some(old);
     }
 }

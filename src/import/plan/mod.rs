@@ -18,8 +18,7 @@ use super::columns::Column;
 use super::datums::settle_datums;
 use super::record::{Row, to_record};
 use crate::catalog::{
-    Assigned, Camera, CameraId, Catalog, Department, Given, Origin, Record, Regions, Registry,
-    Upkeep,
+    Assigned, Camera, CameraId, Catalog, Department, Given, Record, Regions, Registry, Upkeep,
 };
 use crate::problem::Problem;
 
@@ -47,10 +46,12 @@ pub enum Mode {
     Merge,
     /// A field that is not given is gone, and a camera that is not there is disabled.
     Replace,
+    /// A field that is not given is gone, of one camera: it was given whole.
+    Edit,
 }
 
 impl Mode {
-    /// Both.
+    /// Those of imports.
     pub const ALL: [Self; 2] = [Self::Merge, Self::Replace];
 
     /// As the API names it.
@@ -58,6 +59,7 @@ impl Mode {
         match self {
             Self::Merge => "merge",
             Self::Replace => "replace",
+            Self::Edit => "edit",
         }
     }
 }
@@ -180,6 +182,39 @@ pub fn plan(rows: Vec<Row>, request: &Request, known: &Known) -> Result<Plan, To
     Ok(planning.finish(warnings))
 }
 
+/// What a camera would be that is given whole, by its fields; `None`: what it is. A field that is empty is none.
+///
+/// # Errors
+///
+/// All that is wrong with the fields.
+pub fn edit(row: Row, request: &Request, known: &Known) -> Result<Option<Record>, Vec<Problem>> {
+    let mut planning = Planning {
+        request,
+        known,
+        seen: HashMap::new(),
+        rows: Vec::new(),
+        records: Vec::new(),
+    };
+    planning.take(row);
+    planning.compare();
+    let errors = planning
+        .rows
+        .pop()
+        .map(|row| row.errors)
+        .unwrap_or_default();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let record = planning.records.pop().map(|(.., record)| record);
+    Ok(record.map(|record| given_by(record, request)))
+}
+
+/// A record that says who gave it.
+fn given_by(mut record: Record, request: &Request) -> Record {
+    record.origin.given = Some(Arc::new(request.given.clone()));
+    record
+}
+
 /// A plan that is being made.
 struct Planning<'a> {
     request: &'a Request,
@@ -236,6 +271,9 @@ impl Planning<'_> {
             self.check_may_change(row, camera)?;
             given = Some(complete(row, &camera.record, self.request.mode)?);
         }
+        // What is said to be empty is not there.
+        row.fields
+            .retain(|_, field| field.wrong.is_some() || !field.text.is_empty());
         let mut record = to_record(row, departments)?;
         if let (Some(camera), Some(given)) = (&camera, given) {
             hold_known_position(&mut record, &camera.record, given);
@@ -413,13 +451,7 @@ impl Planning<'_> {
             .collect();
         let records = std::mem::take(&mut self.records).into_iter();
         let records: Vec<_> = records
-            .map(|(_, _, mut record)| {
-                record.origin = Origin {
-                    given: Some(Arc::new(self.request.given.clone())),
-                    ..record.origin
-                };
-                record
-            })
+            .map(|(.., record)| given_by(record, self.request))
             .collect();
         let (changed, conflicts) = registry.assign(
             records,
