@@ -10,6 +10,8 @@ mod camera_item;
 mod camera_metrics;
 mod camera_search;
 mod cameras;
+mod events;
+mod feed;
 mod health;
 mod import_item;
 mod imports;
@@ -29,7 +31,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use axum::{Router, middleware};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::catalog::{Camera, Catalog};
 use crate::metrics::Metrics;
@@ -38,6 +40,7 @@ use crate::source::Sources;
 
 pub use admin::bind_admin;
 pub use camera_edit::Edit;
+pub use feed::{Feed, Happened};
 pub use import_item::{
     ChangeItem, GuessItem, ImportItem, ImportRow, Summary, rows_of_text, rows_to_text,
 };
@@ -69,6 +72,17 @@ pub struct Parts {
     pub ready: watch::Receiver<bool>,
     /// Orders to the root.
     pub operations: mpsc::Sender<Operation>,
+    /// What happens.
+    pub feed: Feed,
+    /// Turns for those who follow it.
+    pub followers: Arc<Semaphore>,
+}
+
+impl Parts {
+    /// Turns for those who follow what happens.
+    pub fn followers() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(events::FOLLOWERS_MAX))
+    }
 }
 
 impl Api {
@@ -127,6 +141,7 @@ impl Api {
             .route("/api/v1/cameras/{id}/probe", post(cameras::probe))
             .route("/api/v1/cameras/{id}/enable", post(cameras::enable))
             .route("/api/v1/cameras/{id}/disable", post(cameras::disable))
+            .route("/api/v1/events", get(events::follow))
             .route("/api/v1/imports", get(imports::list))
             .route(
                 "/api/v1/imports",

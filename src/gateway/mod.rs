@@ -3,6 +3,7 @@
 mod backup;
 mod cards;
 mod edits;
+mod events;
 mod imports;
 mod inventory;
 mod keeper;
@@ -24,7 +25,7 @@ use tracing::{debug, info};
 
 use self::keeper::{SharedStore, on_store};
 use self::listeners::Listeners;
-use crate::api::{Api, Operation, Parts};
+use crate::api::{Api, Feed, Operation, Parts};
 use crate::catalog::{Catalog, Registry};
 use crate::clock::wall_clock;
 use crate::config::Config;
@@ -128,6 +129,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     let store: SharedStore = Arc::new(Mutex::new(store));
     let (ready, is_ready) = watch::channel(true);
     let (operations, mut asked) = mpsc::channel(OPERATIONS);
+    let feed = Feed::new(started);
     let api = Api::new(Parts {
         catalog: catalog.subscribe(),
         sources: sources.clone(),
@@ -136,6 +138,8 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         started,
         ready: is_ready,
         operations,
+        feed: feed.clone(),
+        followers: Parts::followers(),
     });
     let mut gateway = Gateway {
         config_path: path,
@@ -157,6 +161,9 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         keeping.cancelled(),
     );
     keeping.spawn("keeper", keeper);
+    let (catalog, sources) = (gateway.catalog.subscribe(), gateway.sources.clone());
+    let events = events::tell(feed, catalog, sources, keeping.cancelled());
+    keeping.spawn("events", events);
     keeping.spawn("watchdog", feed_watchdog(keeping.cancelled()));
     let listening = listeners.serve(&api);
     gateway.say_ready();

@@ -15,6 +15,7 @@ mod documentation;
 mod edits;
 mod endurance;
 mod environment;
+mod events;
 mod first_light;
 mod golden;
 mod hostile;
