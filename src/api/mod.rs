@@ -10,6 +10,7 @@ mod camera_item;
 mod camera_metrics;
 mod camera_search;
 mod cameras;
+mod departments;
 mod events;
 mod feed;
 mod health;
@@ -18,6 +19,7 @@ mod imports;
 mod operations;
 mod platforms;
 mod problem;
+mod regions;
 mod server;
 mod sessions;
 mod status;
@@ -141,6 +143,8 @@ impl Api {
             .route("/api/v1/cameras/{id}/probe", post(cameras::probe))
             .route("/api/v1/cameras/{id}/enable", post(cameras::enable))
             .route("/api/v1/cameras/{id}/disable", post(cameras::disable))
+            .route("/api/v1/regions", get(regions::list))
+            .route("/api/v1/departments", get(departments::list))
             .route("/api/v1/events", get(events::follow))
             .route("/api/v1/imports", get(imports::list))
             .route(
