@@ -23,6 +23,7 @@ mod hostile_cameras;
 mod imports;
 mod invites;
 mod judges;
+mod kills;
 mod lifecycle;
 mod misbehaviour;
 mod notices;
