@@ -155,15 +155,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     };
     gateway.begin(started).await;
     let keeping = &groups.keeping;
-    let keeper = keeper::run(
-        gateway.store.clone(),
-        gateway.sources.clone(),
-        keeping.cancelled(),
-    );
-    keeping.spawn("keeper", keeper);
-    let (catalog, sources) = (gateway.catalog.subscribe(), gateway.sources.clone());
-    let events = events::tell(feed, catalog, sources, keeping.cancelled());
-    keeping.spawn("events", events);
+    gateway.keep(keeping, feed);
     keeping.spawn("watchdog", feed_watchdog(keeping.cancelled()));
     let listening = listeners.serve(&api);
     gateway.say_ready();
@@ -232,6 +224,15 @@ impl Gateway {
         self.metrics.set_reloaded(started);
         let platforms = self.begin_platforms(&self.config);
         self.platforms.finish_change(platforms).await;
+    }
+
+    /// Has states written down, and told to who follows.
+    fn keep(&self, keeping: &Tasks, feed: Feed) {
+        let (catalog, sources) = (self.catalog.subscribe(), self.sources.clone());
+        let keeper = keeper::run(self.store.clone(), sources.clone(), keeping.cancelled());
+        keeping.spawn("keeper", keeper);
+        let events = events::tell(feed, catalog, sources, keeping.cancelled());
+        keeping.spawn("events", events);
     }
 
     /// Does what operators and the service manager say, until it is to stop.

@@ -59,31 +59,29 @@ async fn two_hundred_kills_while_cameras_are_written_lose_nothing_that_was_ackno
         let (wanted, spins) = (random.random_range(0..4), 1 << random.random_range(4..17));
         let mut told = writer.told.subscribe();
         let from = *told.borrow();
-        let writing = tokio::spawn(async move {
-            writer.write().await;
-            writer
-        });
-        let answered = timeout(SOON, told.wait_for(|count| *count >= from + wanted)).await;
-        answered
-            .unwrap_or_else(|_| panic!("life {life}: no answer: {}", world.log()))
-            .expect("a writer");
-        for _ in 0..spins {
-            yield_now().await;
-        }
-        world.kill().await;
-        writer = timeout(SOON, writing)
-            .await
-            .expect("the writer ends")
-            .unwrap();
+        let killing = async {
+            let answered = timeout(SOON, told.wait_for(|count| *count >= from + wanted)).await;
+            let answered = answered.map(|count| count.is_ok());
+            assert_eq!(
+                answered,
+                Ok(true),
+                "life {life}: no answer: {}",
+                world.log()
+            );
+            for _ in 0..spins {
+                yield_now().await;
+            }
+            world.kill().await;
+        };
+        let writing = timeout(SOON, writer.write());
+        let (writing, ()) = tokio::join!(writing, killing);
+        writing.expect("the writer ends");
         lost_answers += usize::from(writer.model.under_way.is_some());
     }
     world.start_gateway().await;
     writer.settle(&world, 200).await;
     assert!(writer.model.count > 300, "{} requests", writer.model.count);
-    assert!(
-        lost_answers > 100,
-        "only {lost_answers} kills were in a request"
-    );
+    assert!(lost_answers > 60, "{lost_answers} kills were in a request");
     let store = world.folder.join("data").join("huiju.db");
     let store = rusqlite::Connection::open(store).unwrap();
     let check: String = store
