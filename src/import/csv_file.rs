@@ -1,18 +1,15 @@
 //! CSV as spreadsheets write it: UTF-8 with or without BOM, else GB18030.
 
-use std::borrow::Cow;
-
-use encoding_rs::GB18030;
-
+use super::Read;
 use super::columns::{Column, NoColumn};
 use super::record::{Field, Row};
-use super::{Read, cut_off};
+use super::text::{cut_off, decode, unclosed_quote};
 use crate::problem::Problem;
 
 /// Reads the rows; line and column of a field count from 1, the column in fields.
 pub(super) fn read(file: &str, bytes: &[u8]) -> Read {
-    let text = decode(bytes);
-    if let Some(problem) = cut_off(file, &text).or_else(|| unclosed_quote(file, &text)) {
+    let text = decode(bytes).text;
+    if let Some(problem) = cut_off(file, &text).or_else(|| unclosed_quote(file, &text, b',')) {
         return Err(vec![problem]);
     }
     let fail = |line, message| vec![Problem::new(file, line, 0, message)];
@@ -70,27 +67,6 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Read {
     Ok(rows)
 }
 
-/// A quote that opens a field and is never closed takes all rows behind it into that field.
-fn unclosed_quote(file: &str, text: &str) -> Option<Problem> {
-    let (mut line, mut opened_at, mut is_at_start) = (1, None, true);
-    for byte in text.bytes() {
-        match (byte, opened_at) {
-            (b'"', None) if is_at_start => opened_at = Some(line),
-            // Two quotes inside a field stand for one: closed and opened again.
-            (b'"', Some(_)) => opened_at = None,
-            _ => {}
-        }
-        is_at_start = opened_at.is_none() && matches!(byte, b',' | b'\n' | b'\r' | b'"');
-        line += u64::from(byte == b'\n');
-    }
-    opened_at.map(|line| Problem {
-        file: file.to_owned(),
-        line,
-        column: 0,
-        message: "a quote opens here and is never closed".to_owned(),
-    })
-}
-
 /// The columns of the header, or all that is wrong with it.
 fn columns(file: &str, header: &csv::StringRecord) -> Result<Vec<Column>, Vec<Problem>> {
     let fail = |column, message: String| Problem::new(file, 1, column, message);
@@ -145,16 +121,10 @@ fn no_header(header: &csv::StringRecord) -> String {
     }
 }
 
-fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    match str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => GB18030.decode_without_bom_handling(bytes).0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use encoding_rs::GB18030;
+
     use super::*;
 
     #[test]

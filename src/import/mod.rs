@@ -12,6 +12,7 @@ mod details;
 mod hint;
 mod plan;
 mod record;
+mod text;
 mod url;
 mod yaml_file;
 
@@ -116,16 +117,6 @@ pub fn warnings(rows: &[Row], departments: &[Department]) -> Vec<Problem> {
 
 const PASSWORD_IN_FILE: &str = "password: is a column for imports: write user and password into the \
                                 department's credentials, and their name into the column credential";
-
-/// A last line without an end: whoever wrote the file had not finished.
-fn cut_off(file: &str, text: &str) -> Option<Problem> {
-    let is_cut_off = !text.is_empty() && !text.ends_with(['\n', '\r']);
-    is_cut_off.then(|| {
-        let line = text.lines().count() as u64;
-        let message = "the last line has no end: the file is cut off, or needs a line break there";
-        Problem::new(file, line, 0, message)
-    })
-}
 
 const FILE_BYTES_MAX: u64 = 32 << 20;
 const ROWS_MAX: usize = 100_000;
