@@ -1,4 +1,4 @@
-//! Inventory files to records: CSV (UTF-8 with or without BOM, GB18030) and YAML.
+//! Inventory files to records: CSV (UTF-8 with or without BOM, GB18030) and YAML; spreadsheets of departments: `sheet`.
 //!
 //! A file that cannot be read, has no rows or a wrong header is an error as a whole; an error in a row
 //! refuses that row and no other.
@@ -12,6 +12,7 @@ mod details;
 mod hint;
 mod plan;
 mod record;
+mod sheet;
 mod text;
 mod url;
 mod yaml_file;
@@ -27,6 +28,9 @@ pub use plan::{
     Action, Known, Mode, Plan, PlannedRow, Request, TooManyMissing, catalog_digest, plan, tag,
 };
 pub use record::{Row, to_record};
+pub use sheet::{
+    Line, Sheet, SheetColumn, Skipped, Unwritable, Why, read_sheet, write_csv, write_xlsx,
+};
 
 use record::Field;
 
