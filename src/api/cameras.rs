@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Api;
 use super::camera_edit::tagged;
-use super::camera_item::{CameraItem, Page};
+use super::camera_item::CameraItem;
 use super::camera_search::Filter;
 use super::operations::Operation;
 use super::problem::Problem;
@@ -16,9 +16,9 @@ use crate::catalog::geo::Datum;
 pub(super) async fn list(
     State(api): State<Api>,
     filter: Result<Query<Filter>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Response, Problem> {
     let Query(filter) = filter.map_err(|error| Problem::bad_request(error.body_text()))?;
-    filter.find(&api)
+    filter.answer(&api).await
 }
 
 pub(super) async fn show(

@@ -75,7 +75,7 @@ impl fmt::Debug for Guess {
 }
 
 /// Text as a message shows it: what nobody sees is written out, and it is not too long.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().take(64).flat_map(char::escape_debug).collect()
 }
 
