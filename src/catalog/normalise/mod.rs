@@ -3,6 +3,7 @@
 //! One function a rule. Each returns `None` where there is nothing for it to do: then the text stays as it is, and
 //! whoever reads it says what is wrong with it.
 
+mod code;
 mod coordinates;
 mod date;
 mod direction;
@@ -11,6 +12,7 @@ mod stream_url;
 mod width;
 mod words;
 
+pub use code::{code, damaged_code};
 pub use coordinates::{are_swapped, degrees};
 pub use date::date;
 pub use direction::direction;
