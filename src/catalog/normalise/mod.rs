@@ -9,6 +9,7 @@ mod date;
 mod direction;
 mod number;
 mod stream_url;
+mod vendor;
 mod width;
 mod words;
 
@@ -18,5 +19,6 @@ pub use date::date;
 pub use direction::direction;
 pub use number::{mac, measure};
 pub use stream_url::stream_url;
+pub use vendor::{model, vendor};
 pub use width::{narrow, visible};
 pub use words::{light, point_class, ptz, pull, room, yes_or_no};
