@@ -6,6 +6,7 @@
 mod code;
 mod coordinates;
 mod date;
+mod department;
 mod direction;
 mod name;
 mod number;
@@ -18,6 +19,7 @@ mod words;
 pub use code::{code, damaged_code};
 pub use coordinates::{are_swapped, degrees};
 pub use date::date;
+pub use department::{department, without_place};
 pub use direction::direction;
 pub use name::name_prefix;
 pub use number::{mac, measure};
