@@ -19,7 +19,7 @@ mod width;
 mod words;
 
 pub use code::{code, damaged_code};
-pub use coordinates::{are_swapped, degrees};
+pub use coordinates::{are_swapped, degrees, pair, scaled};
 pub use date::date;
 pub use department::{department, without_place};
 pub use direction::direction;
