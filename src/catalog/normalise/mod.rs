@@ -24,7 +24,7 @@ pub use date::date;
 pub use department::{department, without_place};
 pub use direction::direction;
 pub use name::name_prefix;
-pub use number::{mac, measure};
+pub use number::{is_nobodys_mac, mac, measure, says_none, whole};
 pub use place::{is_forbidden_place, place_type};
 pub use region::RegionStem;
 pub use stream_url::stream_url;
