@@ -43,11 +43,17 @@ fn begins_with_address(text: &str) -> bool {
         .is_some_and(|host| host.parse::<Ipv4Addr>().is_ok())
 }
 
-/// Percent-encodes what ends a user's name or a password; an `@` does not, and what is encoded already stays.
+/// Percent-encodes what ends a user's name or a password, and a `%` that encodes nothing; what is encoded already stays.
 fn encode(text: &str) -> String {
     let mut out = String::new();
-    for sign in text.chars() {
+    for (at, sign) in text.char_indices() {
+        let encodes = || {
+            let pair = text.get(at + 1..at + 3);
+            pair.is_some_and(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        };
         match sign {
+            '@' => out.push_str("%40"),
+            '%' if !encodes() => out.push_str("%25"),
             '/' => out.push_str("%2F"),
             '?' => out.push_str("%3F"),
             '#' => out.push_str("%23"),
@@ -78,6 +84,14 @@ mod tests {
                 "rtsp://admin:12%2F34@10.11.0.1:8554/1",
             ),
             (
+                "rtsp://admin:p@ss@10.11.0.1/1",
+                "rtsp://admin:p%40ss@10.11.0.1/1",
+            ),
+            (
+                "rtsp://admin:a:b%zz@10.11.0.1/1",
+                "rtsp://admin:a:b%25zz@10.11.0.1/1",
+            ),
+            (
                 "rtsp://admin:p?ss w@10.11.0.1/1",
                 "rtsp://admin:p%3Fss%20w@10.11.0.1/1",
             ),
@@ -91,7 +105,7 @@ mod tests {
         for text in [
             "rtsp://10.11.0.1/1",
             "rtsp://admin:12345@10.11.0.1/1?a=b@c",
-            "rtsp://admin:p@ss@10.11.0.1/1",
+            "rtsp://admin:p%40ss@10.11.0.1/1",
             "rtsp://cam.example/1",
             "http://10.11.0.1/",
             "海康",
