@@ -27,7 +27,10 @@ pub fn stream_url(text: &str) -> Option<String> {
         }
         None => return None,
     };
-    (written != text).then_some(written)
+    // Capitals of the scheme mean nothing.
+    let is_same =
+        lower.starts_with(SCHEME) && slashed.get(SCHEME.len()..) == written.get(SCHEME.len()..);
+    (!is_same || slashed != text.trim()).then_some(written)
 }
 
 /// User and password before the last `@` that an address follows, where they hold what would end them.
@@ -63,6 +66,8 @@ fn encode(text: &str) -> String {
     }
     out
 }
+
+const SCHEME: &str = "rtsp://";
 
 #[cfg(test)]
 mod tests {
@@ -107,6 +112,8 @@ mod tests {
             "rtsp://admin:12345@10.11.0.1/1?a=b@c",
             "rtsp://admin:p%40ss@10.11.0.1/1",
             "rtsp://cam.example/1",
+            "RTSP://10.11.0.1:554/1",
+            " rtsp://10.11.0.1/1 ",
             "http://10.11.0.1/",
             "海康",
             // Which of its streams, nobody knows.
