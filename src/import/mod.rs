@@ -18,7 +18,7 @@ mod yaml_file;
 use std::path::Path;
 
 pub use card::{Card, Change};
-pub use clean::{Guess, Guesses, clean};
+pub use clean::{Cleaned, Guess, Guesses, Terms, Warning, clean};
 pub use columns::{Column, NoColumn};
 pub use datums::settle_datums;
 pub use hint::{Hint, hint};
