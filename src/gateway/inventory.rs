@@ -69,6 +69,11 @@ pub fn read_inventory(
         }
     }
     if broken.is_empty() {
+        for (place, guess) in import::distinguish_names(&mut inventory.records) {
+            if let Some(record) = inventory.records.get(place) {
+                guesses.note_guess(&record.origin.file, &guess);
+            }
+        }
         let unsure = import::settle_datums(&mut inventory.records, regions);
         inventory.warnings.extend(guesses.warnings());
         inventory.warnings.extend(unsure);

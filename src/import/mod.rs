@@ -9,6 +9,7 @@ mod columns;
 mod csv_file;
 mod datums;
 mod details;
+mod distinct;
 mod hint;
 mod plan;
 mod record;
@@ -21,6 +22,7 @@ pub use card::{Card, Change};
 pub use clean::{Cleaned, Guess, Guesses, Terms, Warning, clean};
 pub use columns::{Column, NoColumn};
 pub use datums::settle_datums;
+pub use distinct::distinguish_names;
 pub use hint::{Hint, hint};
 pub use plan::{
     Action, Known, Mode, Plan, PlannedRow, Request, TooManyMissing, catalog_digest, edit, plan, tag,

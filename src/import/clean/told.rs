@@ -95,6 +95,18 @@ impl Guess {
     pub(super) fn given(&self) -> &str {
         &self.given
     }
+
+    /// What a row's name was taken for beside those of the others.
+    pub(in crate::import) fn of_name(given: &str, taken: &str, line: u64) -> Self {
+        Self {
+            column: Column::Name,
+            rule: "name_duplicate",
+            given: given.to_owned(),
+            taken: taken.to_owned(),
+            line,
+            place: 0,
+        }
+    }
 }
 
 impl fmt::Display for Guess {

@@ -178,6 +178,7 @@ pub fn plan(rows: Vec<Row>, request: &Request, known: &Known) -> Result<Plan, To
     for row in together::with_department(rows, request) {
         planning.take(row);
     }
+    planning.tell_names_apart();
     let warnings = planning.settle_positions();
     planning.compare();
     planning.disable_missing()?;

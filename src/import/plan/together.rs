@@ -3,6 +3,7 @@
 use super::{Planning, Request};
 use crate::import::columns::Column;
 use crate::import::datums::settle_datums;
+use crate::import::distinct::distinguish_names;
 use crate::import::record::Row;
 use crate::problem::Problem;
 
@@ -18,6 +19,23 @@ pub(super) fn with_department(mut rows: Vec<Row>, request: &Request) -> Vec<Row>
 }
 
 impl Planning<'_> {
+    /// Cameras of one department and name are told apart.
+    pub(super) fn tell_names_apart(&mut self) {
+        let mut records: Vec<_> = self.records.iter().map(|(.., r)| r.clone()).collect();
+        for (at, guess) in distinguish_names(&mut records) {
+            let (Some((place, _, record)), Some(told_apart)) =
+                (self.records.get_mut(at), records.get(at))
+            else {
+                continue;
+            };
+            record.name.clone_from(&told_apart.name);
+            if let Some(row) = self.rows.get_mut(*place) {
+                row.name.clone_from(&told_apart.name);
+                row.guesses.push(guess);
+            }
+        }
+    }
+
     /// Finds the datums of positions whose rows do not name it.
     pub(super) fn settle_positions(&mut self) -> Vec<Problem> {
         let mut records: Vec<_> = self.records.iter().map(|(.., r)| r.clone()).collect();
