@@ -96,6 +96,9 @@ pub struct ImportRow {
     /// What was taken for what.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guesses: Vec<GuessItem>,
+    /// What is left out, or is better otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What becomes other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ChangeItem>,

@@ -265,6 +265,7 @@ fn row_item(row: &PlannedRow) -> ImportRow {
         name: row.name.clone(),
         errors: row.errors.iter().map(ToString::to_string).collect(),
         guesses: guesses.collect(),
+        warnings: row.warnings.iter().map(ToString::to_string).collect(),
         changes: changes.collect(),
     }
 }
