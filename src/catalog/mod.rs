@@ -14,6 +14,7 @@ pub mod geo;
 mod identity;
 pub mod normalise;
 mod position;
+pub mod quality;
 mod regions;
 mod snapshot;
 mod tree;
