@@ -21,121 +21,80 @@ fn a_whole_record_has_all_its_points() {
 }
 
 #[test]
-fn each_flaw_is_found_and_costs_what_its_aspect_is_worth() {
-    type Flaw = fn(&mut Camera);
-    let table: [(Flaw, Kind, u32); 19] = [
-        (
-            |c| c.record.position = None,
-            Kind::Missing(Aspect::Position),
-            15,
-        ),
-        (
-            |c| c.record.bearing = None,
-            Kind::Missing(Aspect::Bearing),
-            6,
-        ),
-        (
-            |c| c.record.address = Some("无".into()),
-            Kind::Missing(Aspect::Address),
-            7,
-        ),
-        (
-            |c| c.record.details.serial = Some("0".into()),
-            Kind::Missing(Aspect::Serial),
-            3,
-        ),
-        (
-            |c| c.record.details.mac = Some("00:00:00:00:00:00".into()),
-            Kind::Missing(Aspect::Mac),
-            3,
-        ),
-        (
-            |c| c.record.position = Some(Position::open(at(0.5, 0.5))),
-            Kind::DatumUnsure,
-            8,
-        ),
-        (
-            |c| {
-                // Of regions whose areas nobody knows.
-                c.record.details.town = Some("马家河街道".into());
-                c.record.details.grid = None;
-                c.record.details.community = Some("和平社区".into());
-                stand(c, 1.1, 0.5);
-            },
-            Kind::OutsideDistrict,
-            15,
-        ),
-        (|c| c.record.gb_code = Some(code(77)), Kind::GbCodeTaken, 3),
-        (
-            |c| c.code = "43021100111186000001".parse().unwrap(),
-            Kind::GbCodeKind,
-            3,
-        ),
-        (
-            |c| c.record.details.record_days = Some(29),
-            Kind::RecordDaysShort,
-            4,
-        ),
-        (
-            |c| c.record.details.grid = Some("G2".into()),
-            Kind::Elsewhere(Place::Grid),
-            4,
-        ),
-        (
-            |c| c.record.details.grid = Some("第二网格".into()),
-            Kind::Elsewhere(Place::Grid),
-            4,
-        ),
-        (
-            |c| {
-                c.record.details.town = Some("栗雨街道".into());
-                c.record.civil_code = None;
-            },
-            Kind::Elsewhere(Place::Town),
-            7,
-        ),
-        (
-            |c| c.record.details.grid = Some("G9".into()),
-            Kind::UnknownRegion(Place::Grid),
-            4,
-        ),
-        (
-            |c| c.record.civil_code = Some("43021102".into()),
-            Kind::CivilCodeTown,
-            7,
-        ),
-        (
-            |c| c.record.civil_code = Some("430204".into()),
-            Kind::CivilCodeTown,
-            7,
-        ),
-        (
-            |c| c.record.details.channel = Some(2),
-            Kind::ChannelDiffers,
-            0,
-        ),
-        (
-            |c| c.record.upkeep = Upkeep::NotAllowed,
-            Kind::ForbiddenPlace,
-            100,
-        ),
-        (|c| c.record.ptz = None, Kind::Missing(Aspect::Ptz), 5),
-    ];
-    for (flaw, kind, points) in table {
-        let mut camera = whole(1, 1);
-        flaw(&mut camera);
-        let part = report(vec![camera]).whole;
-        let found: Vec<_> = part.findings.iter().map(|f| (f.kind, f.count)).collect();
-        assert_eq!(found, [(kind, 1)]);
-        assert_eq!(part.score, Some(Points(10_000 - points * 100)), "{kind:?}");
-        let raises: Vec<_> = part
-            .raises
-            .iter()
-            .map(|raise| (raise.kind, raise.by))
-            .collect();
-        let expected = (points > 0).then_some((kind, Points(points * 100)));
-        assert_eq!(raises, Vec::from_iter(expected));
+fn each_flaw_of_a_field_is_found_and_costs_what_the_field_is_worth() {
+    use Aspect::{Address, Bearing, Mac, Position as Place, Ptz, Serial};
+    costs(Kind::Missing(Place), 15, |c| c.record.position = None);
+    costs(Kind::Missing(Bearing), 6, |c| c.record.bearing = None);
+    costs(Kind::Missing(Ptz), 5, |c| c.record.ptz = None);
+    costs(Kind::Missing(Address), 7, |c| {
+        c.record.address = Some("无".into());
+    });
+    costs(Kind::Missing(Serial), 3, |c| {
+        c.record.details.serial = Some("0".into());
+    });
+    costs(Kind::Missing(Mac), 3, |c| {
+        c.record.details.mac = Some("00:00:00:00:00:00".into());
+    });
+    costs(Kind::DatumUnsure, 8, |c| {
+        c.record.position = Some(Position::open(at(0.5, 0.5)));
+    });
+    costs(Kind::GbCodeTaken, 3, |c| {
+        c.record.gb_code = Some(code(77));
+    });
+    costs(Kind::GbCodeKind, 3, |c| {
+        c.code = "43021100111186000001".parse().unwrap();
+    });
+    costs(Kind::RecordDaysShort, 4, |c| {
+        c.record.details.record_days = Some(29);
+    });
+    costs(Kind::ChannelDiffers, 0, |c| {
+        c.record.details.channel = Some(2);
+    });
+    costs(Kind::ForbiddenPlace, 100, |c| {
+        c.record.upkeep = Upkeep::NotAllowed;
+        c.record.position = None;
+    });
+}
+
+#[test]
+fn each_flaw_of_a_place_is_found_and_costs_what_the_place_is_worth() {
+    costs(Kind::OutsideDistrict, 15, |c| {
+        // Of regions whose areas nobody knows.
+        c.record.details.town = Some("马家河街道".into());
+        c.record.details.grid = None;
+        c.record.details.community = Some("和平社区".into());
+        stand(c, 1.1, 0.5);
+    });
+    for grid in ["G2", "第二网格"] {
+        costs(Kind::Elsewhere(Place::Grid), 4, |c| {
+            c.record.details.grid = Some(grid.into());
+        });
     }
+    costs(Kind::UnknownRegion(Place::Grid), 4, |c| {
+        c.record.details.grid = Some("G9".into());
+    });
+    costs(Kind::Elsewhere(Place::Town), 7, |c| {
+        c.record.details.town = Some("栗雨街道".into());
+        c.record.civil_code = None;
+    });
+    for civil_code in ["43021102", "430204"] {
+        costs(Kind::CivilCodeTown, 7, |c| {
+            c.record.civil_code = Some(civil_code.into());
+        });
+    }
+}
+
+/// Checks that a flaw is told as that kind and no other, and costs so many points.
+fn costs(kind: Kind, points: u32, flaw: impl Fn(&mut Camera)) {
+    let mut camera = whole(1, 1);
+    flaw(&mut camera);
+    let part = report(vec![camera]).whole;
+    let found: Vec<_> = part.findings.iter().map(|f| (f.kind, f.count)).collect();
+    assert_eq!(found, [(kind, 1)]);
+    assert_eq!(part.score, Some(Points(10_000 - points * 100)), "{kind:?}");
+    let raises = part.raises.iter().map(|raise| (raise.kind, raise.by));
+    let expected = (points > 0).then_some((kind, Points(points * 100)));
+    assert_eq!(Vec::from_iter(raises), Vec::from_iter(expected));
 }
 
 #[test]
@@ -441,9 +400,12 @@ fn report_with(cameras: Vec<Camera>, regions: Regions) -> Report {
     Report::of(&catalog, 5)
 }
 
+/// Code, name, level, and the corner of its area.
+type Known<'a> = (&'a str, &'a str, Level, Option<(f64, f64)>);
+
 /// Regions, some with an area: a square of a hundredth of a degree.
-fn regions(known: &[(&str, &str, Level, Option<(f64, f64)>)]) -> Regions {
-    let region = |(code, name, level, corner): &(&str, &str, Level, Option<(f64, f64)>)| {
+fn regions(known: &[Known<'_>]) -> Regions {
+    let region = |(code, name, level, corner): &Known<'_>| {
         let area = corner.map(|(east, north)| {
             let corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)];
             let ring = corners.map(|(x, y)| at(east + x, north + y));
