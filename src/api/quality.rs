@@ -262,3 +262,16 @@ fn number(Points(hundredths): Points) -> f64 {
 /// Cameras that a finding names where nobody says how many.
 const EXAMPLES: usize = 5;
 const EXAMPLES_MAX: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_of_the_table_is_a_formula() {
+        let cells = ["=1+1", "@a", "-2", "+6.30", "东门", "a,b"];
+        let rows = [cells.map(str::to_owned).to_vec()];
+        let table = String::from_utf8(csv(&rows).unwrap()).unwrap();
+        assert_eq!(table, "\u{feff}'=1+1,'@a,'-2,'+6.30,东门,\"a,b\"\n");
+    }
+}

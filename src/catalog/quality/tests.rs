@@ -282,6 +282,8 @@ fn rows_and_text_say_the_same() {
     assert_eq!(of("score"), 1);
     assert_eq!(of("finding"), report.whole.findings.len());
     assert_eq!(of("raise"), report.whole.raises.len());
+    let raise = rows.iter().find(|row| row[2] == "raise").unwrap();
+    assert_eq!(raise[7], report.whole.raises[0].by.to_string());
     let text = text(std::iter::once(&report.whole));
     let first = &report.whole.raises[0];
     let told = format!(
@@ -377,6 +379,7 @@ fn at(east: f64, north: f64) -> Point {
 fn report(cameras: Vec<Camera>) -> Report {
     let known = [
         ("430211", "天元区", Level::District, Some((0.0, 0.0))),
+        ("430204", "石峰区", Level::District, Some((1.0, 0.0))),
         ("43021101", "泰山路街道", Level::Town, Some((0.0, 0.0))),
         ("43021102", "栗雨街道", Level::Town, Some((5.0, 0.0))),
         ("430211009", "马家河街道", Level::Town, None),
