@@ -19,6 +19,7 @@ mod imports;
 mod operations;
 mod platforms;
 mod problem;
+mod quality;
 mod regions;
 mod server;
 mod sessions;
@@ -158,6 +159,7 @@ impl Api {
             .route("/api/v1/platforms", get(platforms::list))
             .route("/api/v1/platforms/{id}", get(platforms::show))
             .route("/api/v1/platforms/{id}/why", get(why::platform))
+            .route("/api/v1/quality", get(quality::show))
             .route("/api/v1/sessions", get(sessions::list))
             .route("/api/v1/sessions/{id}", delete(sessions::stop));
         self.counted(routes)
