@@ -255,7 +255,7 @@ impl Api {
     }
 
     /// A department that is none is a slip.
-    fn check_department(&self, id: &str) -> Result<(), Problem> {
+    pub(super) fn check_department(&self, id: &str) -> Result<(), Problem> {
         let catalog = self.0.catalog.borrow().clone();
         if catalog.department(id).is_some() {
             return Ok(());

@@ -9,6 +9,7 @@ mod camera_item;
 mod camera_metrics;
 mod camera_search;
 mod cameras;
+mod discoveries;
 mod health;
 mod import_item;
 mod imports;
@@ -31,6 +32,7 @@ use axum::{Router, middleware};
 use tokio::sync::{mpsc, watch};
 
 use crate::catalog::{Camera, Catalog};
+use crate::discover::Discoveries;
 use crate::metrics::Metrics;
 use crate::sink::gb28181::{PlatformStatus, Platforms};
 use crate::source::Sources;
@@ -59,6 +61,8 @@ pub struct Parts {
     pub sources: Sources,
     /// The platforms.
     pub platforms: Platforms,
+    /// What was asked by ONVIF.
+    pub discoveries: Discoveries,
     /// Metrics.
     pub metrics: Metrics,
     /// Since when the gateway runs.
@@ -120,6 +124,11 @@ impl Api {
             .route("/api/v1/cameras/{id}/probe", post(cameras::probe))
             .route("/api/v1/cameras/{id}/enable", post(cameras::enable))
             .route("/api/v1/cameras/{id}/disable", post(cameras::disable))
+            .route(
+                "/api/v1/discoveries",
+                post(discoveries::begin).layer(DefaultBodyLimit::max(discoveries::LIST_BYTES_MAX)),
+            )
+            .route("/api/v1/discoveries/{id}", get(discoveries::show))
             .route("/api/v1/imports", get(imports::list))
             .route(
                 "/api/v1/imports",

@@ -5,6 +5,7 @@ mod backup;
 mod cameras;
 mod check;
 mod client;
+mod discover;
 mod import;
 mod platforms;
 mod reload;
@@ -52,6 +53,8 @@ enum Command {
     Platform(PlatformCommand),
     /// Look at a spreadsheet of cameras, take it over, or undo that.
     Import(import::What),
+    /// Ask addresses of a department by ONVIF what they are; nothing is applied.
+    Discover(discover::What),
     /// Who watches now.
     #[command(subcommand)]
     Session(SessionCommand),
@@ -158,6 +161,7 @@ impl Cli {
             Command::Platform(PlatformCommand::Why { id }) => {
                 platforms::why(&client, &id, json).await
             }
+            Command::Discover(what) => discover::run(&client, &what, json).await,
             Command::Session(SessionCommand::List) => sessions::list(&client, json).await,
             Command::Session(SessionCommand::Stop { id }) => sessions::stop(&client, &id).await,
         }
