@@ -10,6 +10,7 @@ mod alerts;
 mod canaries;
 mod commands;
 mod configuration;
+mod discovery;
 mod documentation;
 mod edits;
 mod endurance;
