@@ -493,7 +493,8 @@ impl World {
             .await
     }
 
-    async fn discover_list(&self, department: &str, addresses: Value) -> Value {
+    /// What a discovery of these addresses finds.
+    pub(crate) async fn discover_list(&self, department: &str, addresses: Value) -> Value {
         let id = self.begin(department, addresses).await;
         self.ended(&id).await
     }
