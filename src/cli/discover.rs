@@ -16,12 +16,12 @@ pub(super) struct What {
     /// The department that they are of (id): only its networks and ports are asked.
     #[arg(long)]
     department: String,
-    /// Addresses, networks like 10.11.0.0/24, ranges like 10.11.0.1-10.11.0.50; 4096 at most.
-    #[arg(required = true, value_name = "ADDRESS")]
-    addresses: Vec<String>,
     /// Print the rows of an inventory, to be completed and imported.
     #[arg(long)]
     csv: bool,
+    /// Addresses, networks like 10.11.0.0/24, ranges like 10.11.0.1-10.11.0.50; 4096 at most.
+    #[arg(required = true, value_name = "ADDRESS")]
+    addresses: Vec<String>,
 }
 
 /// A line a device as it is found; as JSON, and as CSV, all at the end.
