@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::named::Place;
+use super::named::{Namer, Place};
 use super::soap::{Ask, Refusal};
 use super::xml::{Element, XmlError};
 
@@ -47,8 +47,8 @@ pub(super) enum NoAnswer {
     Unreachable,
     /// By HTTP, it wants a login.
     HttpLogin,
-    /// It says to ask elsewhere: where, in its words.
-    Redirect(String),
+    /// It says to ask elsewhere: where, without secrets.
+    Redirect(Option<String>),
     /// It says so in SOAP.
     Refused(Refusal),
     /// No HTTP, or no page for this.
@@ -160,8 +160,8 @@ async fn read(mut body: Incoming) -> Result<Vec<u8>, NoAnswer> {
     Ok(bytes)
 }
 
-fn location(response: &Response<Incoming>) -> String {
-    header(response, LOCATION.as_str()).to_owned()
+fn location(response: &Response<Incoming>) -> Option<String> {
+    Namer::shown(header(response, LOCATION.as_str()))
 }
 
 fn header<'a>(response: &'a Response<Incoming>, name: &str) -> &'a str {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::text::clean;
-use crate::catalog::{Department, is_forbidden, mask_secrets};
+use crate::catalog::{Department, Secret, is_forbidden, mask_secrets};
 
 /// The device that names them, and what holds for it.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ pub struct Place {
     /// Where.
     pub socket: SocketAddr,
     /// Path and query as given: may hold a secret.
-    path: String,
+    path: Secret,
 }
 
 impl Scheme {
@@ -57,19 +57,19 @@ impl Place {
         Self {
             scheme: Scheme::Http,
             socket,
-            path: path.to_owned(),
+            path: Secret::new(path),
         }
     }
 
     /// What is asked for there; for the wire only.
     pub fn path(&self) -> &str {
-        &self.path
+        self.path.expose()
     }
 
     /// As it is shown: without what says that it is secret.
     pub fn shown(&self) -> String {
         let (scheme, socket) = (self.scheme.name(), self.socket);
-        format!("{scheme}://{socket}{}", mask_secrets(&self.path))
+        format!("{scheme}://{socket}{}", mask_secrets(self.path.expose()))
     }
 }
 
@@ -125,7 +125,7 @@ impl Namer<'_> {
         Some(Place {
             scheme,
             socket,
-            path: parts.path,
+            path: Secret::new(parts.path),
         })
     }
 
@@ -234,71 +234,11 @@ mod tests {
             department: &department,
             forbidden: &forbidden,
         };
-        for (text, expected, warning) in [
-            (
-                "rtsp://10.11.0.1/a?b=c",
-                Some("rtsp://10.11.0.1:554/a?b=c"),
-                "",
-            ),
-            ("RTSP://10.11.0.1:8554", Some("rtsp://10.11.0.1:8554/"), ""),
-            (
-                "rtsp://[::ffff:10.11.0.1]/a",
-                Some("rtsp://10.11.0.1:554/a"),
-                "",
-            ),
-            (
-                "rtsp://0.0.0.0/a",
-                Some("rtsp://10.11.0.1:554/a"),
-                "names rtsp://0.0.0.0:554/a: taken as 10.11.0.1",
-            ),
-            (
-                "rtsp://127.0.0.1/a",
-                Some("rtsp://10.11.0.1:554/a"),
-                "taken as 10.11.0.1",
-            ),
-            (
-                "rtsp://admin:hush@10.11.0.1/a",
-                Some("rtsp://10.11.0.1:554/a"),
-                "left out",
-            ),
-            (
-                "rtsp://10.11.0.1/a?pwd=hush",
-                Some("rtsp://10.11.0.1:554/a?pwd=****"),
-                "left out",
-            ),
-            (
-                "rtsp://admin:hush@10.11.0.2/a?pwd=hush",
-                None,
-                "rtsp://10.11.0.2:554/a?pwd=****, which is another host",
-            ),
-            (
-                "rtsp://camera.example/a",
-                None,
-                "rtsp://camera.example:554/a, which is another host",
-            ),
-            (
-                "rtsp://[fd00::1]:8554/a",
-                None,
-                "rtsp://[fd00::1]:8554/a, which is another host",
-            ),
-            (
-                "rtsp://10.11.0.1:5540/a",
-                None,
-                "add 5540 to `ports` of education",
-            ),
-            ("rtsp://0.0.0.0:8080/a", None, "the gateway itself"),
-            ("http://10.11.0.1/hush", None, "no address of rtsp"),
-            ("rtsp://10.11.0.1:0/hush", None, "no address of rtsp"),
-            ("rtsp://10.11.0.1:99999/hush", None, "no address of rtsp"),
-            ("rtsp://[::1/hush", None, "no address of rtsp"),
-            ("rtsp://ho st/hush", None, "no address of rtsp"),
-            ("rtsp:///hush", None, "no address of rtsp"),
-            ("hush", None, "no address of rtsp"),
-        ] {
+        for (text, expected, warning) in NAMED {
             let mut warnings = Vec::new();
             let place = namer.take("stream", text, Scheme::Rtsp, &mut warnings);
             let shown = place.map(|place| place.shown());
-            assert_eq!(shown.as_deref(), expected, "{text}");
+            assert_eq!(shown.as_deref(), *expected, "{text}");
             let told = warnings.join("\n");
             assert_eq!(told.is_empty(), warning.is_empty(), "{text}: {told}");
             assert!(told.contains(warning), "{text}: {told}");
@@ -314,4 +254,67 @@ mod tests {
         let place = namer.take("media", service, Scheme::Http, &mut warnings);
         assert_eq!(place.unwrap().shown(), "http://10.11.0.1:80/onvif/media");
     }
+
+    /// What is named, as what it is taken, and what is told of it.
+    const NAMED: &[(&str, Option<&str>, &str)] = &[
+        (
+            "rtsp://10.11.0.1/a?b=c",
+            Some("rtsp://10.11.0.1:554/a?b=c"),
+            "",
+        ),
+        ("RTSP://10.11.0.1:8554", Some("rtsp://10.11.0.1:8554/"), ""),
+        (
+            "rtsp://[::ffff:10.11.0.1]/a",
+            Some("rtsp://10.11.0.1:554/a"),
+            "",
+        ),
+        (
+            "rtsp://0.0.0.0/a",
+            Some("rtsp://10.11.0.1:554/a"),
+            "names rtsp://0.0.0.0:554/a: taken as 10.11.0.1",
+        ),
+        (
+            "rtsp://127.0.0.1/a",
+            Some("rtsp://10.11.0.1:554/a"),
+            "taken as 10.11.0.1",
+        ),
+        (
+            "rtsp://admin:hush@10.11.0.1/a",
+            Some("rtsp://10.11.0.1:554/a"),
+            "left out",
+        ),
+        (
+            "rtsp://10.11.0.1/a?pwd=hush",
+            Some("rtsp://10.11.0.1:554/a?pwd=****"),
+            "left out",
+        ),
+        (
+            "rtsp://admin:hush@10.11.0.2/a?pwd=hush",
+            None,
+            "rtsp://10.11.0.2:554/a?pwd=****, which is another host",
+        ),
+        (
+            "rtsp://camera.example/a",
+            None,
+            "rtsp://camera.example:554/a, which is another host",
+        ),
+        (
+            "rtsp://[fd00::1]:8554/a",
+            None,
+            "rtsp://[fd00::1]:8554/a, which is another host",
+        ),
+        (
+            "rtsp://10.11.0.1:5540/a",
+            None,
+            "add 5540 to `ports` of education",
+        ),
+        ("rtsp://0.0.0.0:8080/a", None, "the gateway itself"),
+        ("http://10.11.0.1/hush", None, "no address of rtsp"),
+        ("rtsp://10.11.0.1:0/hush", None, "no address of rtsp"),
+        ("rtsp://10.11.0.1:99999/hush", None, "no address of rtsp"),
+        ("rtsp://[::1/hush", None, "no address of rtsp"),
+        ("rtsp://ho st/hush", None, "no address of rtsp"),
+        ("rtsp:///hush", None, "no address of rtsp"),
+        ("hush", None, "no address of rtsp"),
+    ];
 }

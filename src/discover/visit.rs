@@ -77,19 +77,17 @@ impl Visit<'_> {
             Ok(answer) => return Ok(Services::of_capabilities(&answer)),
             Err(failure) => failure,
         };
-        let is_login = |failure: &NoAnswer| {
-            matches!(
-                failure,
-                NoAnswer::HttpLogin | NoAnswer::Refused(Refusal::Login)
-            )
-        };
-        if is_login(&first) || is_login(&failure) {
+        let failures = [first, failure];
+        if failures.contains(&NoAnswer::Refused(Refusal::Login)) {
             self.wants_login = true;
             return Ok(Services::default());
         }
-        match failure {
-            NoAnswer::Refused(_) => Ok(Services::default()),
-            failure => Err(failure),
+        let [first, failure] = failures;
+        match (first, failure) {
+            // Any web server may say that: another port may know more.
+            (NoAnswer::HttpLogin, _) | (_, NoAnswer::HttpLogin) => Err(NoAnswer::HttpLogin),
+            (_, NoAnswer::Refused(_)) => Ok(Services::default()),
+            (_, failure) => Err(failure),
         }
     }
 
@@ -218,10 +216,8 @@ fn state_of(failure: &NoAnswer) -> State {
         NoAnswer::Timeout => State::Timeout,
         NoAnswer::Unreachable => State::Unreachable,
         NoAnswer::Bad(_) => State::BadAnswer,
-        NoAnswer::HttpLogin
-        | NoAnswer::Redirect(_)
-        | NoAnswer::Refused(_)
-        | NoAnswer::NoHttp(_) => State::NoOnvif,
+        NoAnswer::HttpLogin => State::NeedsLogin,
+        NoAnswer::Redirect(_) | NoAnswer::Refused(_) | NoAnswer::NoHttp(_) => State::NoOnvif,
     }
 }
 
@@ -230,7 +226,7 @@ fn reason(failure: &NoAnswer) -> String {
         NoAnswer::Timeout => "no answer in time".to_owned(),
         NoAnswer::Unreachable => "nothing listens there, or no way leads there".to_owned(),
         NoAnswer::HttpLogin | NoAnswer::Refused(Refusal::Login) => "it wants a login".to_owned(),
-        NoAnswer::Redirect(to) => match Namer::shown(to) {
+        NoAnswer::Redirect(to) => match to {
             Some(to) => format!("it redirects to {to}: not followed"),
             None => "it redirects: not followed".to_owned(),
         },
@@ -244,6 +240,7 @@ fn reason(failure: &NoAnswer) -> String {
 /// Which of several ports says more about a device.
 fn rank(state: State) -> usize {
     match state {
+        State::NeedsLogin => 4,
         State::BadAnswer => 3,
         State::NoOnvif => 2,
         State::Timeout => 1,

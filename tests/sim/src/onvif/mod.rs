@@ -322,7 +322,7 @@ async fn misbehave(stream: &mut TcpStream, misdeed: &Misdeed) -> anyhow::Result<
         Misdeed::LaughingXml => {
             stream
                 .write_all(soap(&answers::laughs()).as_bytes())
-                .await?
+                .await?;
         }
         Misdeed::DeepXml => {
             let body = "<a>".repeat(140_000) + &"</a>".repeat(140_000);
@@ -340,7 +340,7 @@ async fn misbehave(stream: &mut TcpStream, misdeed: &Misdeed) -> anyhow::Result<
         Misdeed::Rtsp => {
             stream
                 .write_all(b"RTSP/1.0 400 Bad Request\r\n\r\n")
-                .await?
+                .await?;
         }
         Misdeed::Close => {}
     }
