@@ -11,6 +11,7 @@ mod camera_metrics;
 mod camera_search;
 mod cameras;
 mod departments;
+mod discoveries;
 mod events;
 mod feed;
 mod health;
@@ -38,6 +39,7 @@ use axum::{Router, middleware};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::catalog::{Camera, Catalog};
+use crate::discover::Discoveries;
 use crate::metrics::Metrics;
 use crate::sink::gb28181::{PlatformStatus, Platforms};
 use crate::source::Sources;
@@ -68,6 +70,8 @@ pub struct Parts {
     pub sources: Sources,
     /// The platforms.
     pub platforms: Platforms,
+    /// What was asked by ONVIF.
+    pub discoveries: Discoveries,
     /// Metrics.
     pub metrics: Metrics,
     /// Since when the gateway runs.
@@ -148,6 +152,11 @@ impl Api {
             .route("/api/v1/regions", get(regions::list))
             .route("/api/v1/departments", get(departments::list))
             .route("/api/v1/events", get(events::follow))
+            .route(
+                "/api/v1/discoveries",
+                post(discoveries::begin).layer(DefaultBodyLimit::max(discoveries::LIST_BYTES_MAX)),
+            )
+            .route("/api/v1/discoveries/{id}", get(discoveries::show))
             .route("/api/v1/imports", get(imports::list))
             .route(
                 "/api/v1/imports",
