@@ -4,6 +4,7 @@
 //! answers of the admin socket are what `--json` prints.
 
 mod admin;
+mod body;
 mod caller;
 mod camera_edit;
 mod camera_item;
@@ -50,7 +51,7 @@ pub use feed::{Feed, Happened};
 pub use import_item::{
     ChangeItem, GuessItem, ImportItem, ImportRow, SKIP, Summary, rows_of_text, rows_to_text,
 };
-pub use imports::ImportOrder;
+pub use imports::{ImportOrder, MarkedSheet};
 pub use operations::{Interval, Operation, Refused, ReloadReport};
 pub use server::serve;
 pub use status::timestamp;
@@ -177,6 +178,7 @@ impl Api {
     fn counted(&self, routes: Router<Self>) -> Router {
         routes
             .fallback(problem::not_found)
+            .layer(middleware::from_fn(body::read_whole))
             .layer(from_fn_with_state(self.clone(), count))
             .layer(middleware::map_response(harden))
             .with_state(self.clone())
