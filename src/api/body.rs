@@ -10,12 +10,18 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
+use super::imports::UPLOAD_BYTES_MAX;
 use super::problem::Problem;
 
-/// Reads a body that says that it is small; of others the handler says how much it takes.
+/// Reads a body that says that it is small, and refuses one that says that it is too large; of others the handler says how
+/// much it takes.
 pub(super) async fn read_whole(request: Request, next: Next) -> Response {
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > LARGEST) {
+        let detail = format!("a body may have {} MiB", LARGEST >> 20);
+        return Problem::too_large(detail).into_response();
+    }
     if length.is_none_or(|length| length > SMALL) {
         return next.run(request).await;
     }
@@ -30,5 +36,7 @@ pub(super) async fn read_whole(request: Request, next: Next) -> Response {
     }
 }
 
+/// An upload, with what stands around the file.
+pub(super) const LARGEST: usize = UPLOAD_BYTES_MAX + SMALL;
 const SMALL: usize = 64 << 10;
 const SMALL_TIME: Duration = Duration::from_secs(10);

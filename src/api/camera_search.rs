@@ -11,9 +11,10 @@ use serde::Deserialize;
 use super::Api;
 use super::camera_item::{CameraItem, Page};
 use super::problem::Problem;
+use super::ranking::{Best, Found, Rank};
 use super::table::Format;
-use crate::catalog::geo::{Area, Datum, Line, Point, Sight};
-use crate::catalog::{Camera, Catalog, GbCode, Level};
+use crate::catalog::geo::{Area, Datum, Line, Point};
+use crate::catalog::{Camera, Catalog, Level};
 use crate::import::sheet_of;
 use crate::ledger::State as CameraState;
 use crate::problem::none_of;
@@ -114,6 +115,14 @@ impl Place {
         }
     }
 
+    /// The place that cameras are to see.
+    fn centre(&self) -> Option<Point> {
+        match self {
+            Self::Near(centre, _) => Some(*centre),
+            _ => None,
+        }
+    }
+
     /// The cameras there, each with its distance where there is one; everywhere those behind `after`, in their order.
     fn cameras<'a>(
         &self,
@@ -142,110 +151,6 @@ impl Place {
                 found.map(|camera| (camera, None)).collect()
             }
         }
-    }
-}
-
-/// Where a camera stands in an answer: how surely it plays, whether it sees the place, how far it is, how far it looks
-/// past the place, and its code. A list has codes only.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Rank {
-    state: u8,
-    covers: u8,
-    decimetres: u64,
-    turn: u16,
-    code: GbCode,
-}
-
-impl Rank {
-    /// In a list.
-    fn of(code: GbCode) -> Self {
-        Self {
-            state: 0,
-            covers: 0,
-            decimetres: 0,
-            turn: 0,
-            code,
-        }
-    }
-
-    /// As the cursor of a page has it.
-    fn cursor(&self) -> String {
-        let Self {
-            state,
-            covers,
-            decimetres,
-            turn,
-            code,
-        } = self;
-        format!("{state}.{covers}.{decimetres}.{turn}.{code}")
-    }
-
-    fn of_cursor(cursor: &str) -> Option<Self> {
-        let parts: Vec<_> = cursor.split('.').collect();
-        let [state, covers, decimetres, turn, code] = parts[..] else {
-            return None;
-        };
-        Some(Self {
-            state: state.parse().ok()?,
-            covers: covers.parse().ok()?,
-            decimetres: decimetres.parse().ok()?,
-            turn: turn.parse().ok()?,
-            code: code.parse().ok()?,
-        })
-    }
-}
-
-/// A camera that was found.
-struct Found<'a> {
-    rank: Rank,
-    camera: &'a Arc<Camera>,
-    distance: Option<f64>,
-    covers: Option<bool>,
-}
-
-impl<'a> Found<'a> {
-    fn new(
-        camera: &'a Arc<Camera>,
-        distance: Option<f64>,
-        place: &Place,
-        sources: &Sources,
-    ) -> Self {
-        let mut found = Self {
-            rank: Rank::of(camera.code),
-            camera,
-            distance,
-            covers: None,
-        };
-        if matches!(place, Place::Everywhere) {
-            return found;
-        }
-        found.rank.state = match sources.state(camera).state() {
-            CameraState::Online => 0,
-            CameraState::Degraded => 1,
-            CameraState::Connecting => 2,
-            CameraState::Unknown => 3,
-            CameraState::Offline => 4,
-            CameraState::Disabled => 5,
-        };
-        found.rank.decimetres = (distance.unwrap_or_default() * 10.0).round() as u64;
-        if let (Place::Near(centre, _), Some(position)) = (place, camera.record.position) {
-            let (record, from) = (&camera.record, position.nearest());
-            let sight = Sight {
-                bearing: record.bearing,
-                fov: record.details.fov,
-                view_distance: record.details.view_distance,
-            };
-            let can_turn = matches!(record.ptz, Some(1 | 4));
-            found.covers = sight.covers(from, *centre, can_turn);
-            found.rank.covers = match found.covers {
-                Some(true) => 0,
-                None => 1,
-                Some(false) => 2,
-            };
-            let turn = sight.turn(from, *centre).filter(|_| !can_turn);
-            found.rank.turn = turn.unwrap_or_default().round() as u16;
-        }
-        found
     }
 }
 
@@ -298,23 +203,26 @@ impl Filter {
         let (wanted, sources) = (Wanted::new(self, &catalog), &api.0.sources);
         let cameras = place.cameras(&catalog, after.as_ref()).into_iter();
         let cameras = cameras.filter(|(camera, _)| wanted.is(camera, sources));
-        let mut found: Vec<_> = cameras
-            .map(|(camera, distance)| Found::new(camera, distance, place, sources))
-            .filter(|found| after.as_ref().is_none_or(|after| found.rank > *after))
-            // Everywhere they come in their order: none behind the page is looked at.
-            .take(if matches!(place, Place::Everywhere) {
-                limit + 1
-            } else {
-                usize::MAX
-            })
-            .collect();
+        let mut found: Vec<Found<'_>> = if matches!(place, Place::Everywhere) {
+            // They come in their order: none behind the page is looked at.
+            let listed = cameras.map(|(camera, _)| Found::listed(camera));
+            listed.take(limit + 1).collect()
+        } else {
+            let centre = place.centre();
+            let mut best = Best::of(limit + 1);
+            for (camera, distance) in cameras {
+                let found = Found::at_best(camera, distance, sources);
+                if best.has_room_for(&found.rank) {
+                    let found = found.looking_at(centre);
+                    if after.as_ref().is_none_or(|after| found.rank > *after) {
+                        best.take(found);
+                    }
+                }
+            }
+            best.sorted()
+        };
         let has_more = found.len() > limit;
-        if has_more {
-            // The best of many need not have all the others in their order.
-            found.select_nth_unstable_by_key(limit, |found| found.rank);
-            found.truncate(limit);
-        }
-        found.sort_unstable_by_key(|found| found.rank);
+        found.truncate(limit);
         let last = found.last().filter(|_| has_more);
         let next = last.map(|found| found.rank.cursor());
         let item = |found: &Found<'_>| {

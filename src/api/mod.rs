@@ -22,6 +22,7 @@ mod operations;
 mod platforms;
 mod problem;
 mod quality;
+mod ranking;
 mod regions;
 mod server;
 mod sessions;
@@ -161,7 +162,7 @@ impl Api {
             .route("/api/v1/imports", get(imports::list))
             .route(
                 "/api/v1/imports",
-                post(imports::plan).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)),
+                post(imports::plan).layer(DefaultBodyLimit::max(body::LARGEST)),
             )
             .route("/api/v1/imports/{id}", get(imports::show))
             .route("/api/v1/imports/{id}/apply", post(imports::apply))
@@ -218,6 +219,3 @@ async fn harden(mut response: Response) -> Response {
     );
     response
 }
-
-/// Of an upload, with what stands around the file.
-const BODY_BYTES_MAX: usize = imports::UPLOAD_BYTES_MAX + (64 << 10);

@@ -22,6 +22,7 @@ mod golden;
 mod hostile;
 mod hostile_cameras;
 mod imports;
+mod inert;
 mod invites;
 mod judges;
 mod kills;
