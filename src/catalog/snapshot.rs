@@ -77,27 +77,44 @@ impl Catalog {
             .map(|camera| camera.id)
             .chain(removed.iter().copied())
             .collect();
+        let is_small = gone.len() <= SMALL;
         for id in &gone {
-            if let Some(camera) = self.by_id(*id)
-                && let Some(position) = camera.record.position
-            {
-                catalog
-                    .index
-                    .remove(position.nearest(), |other| other.id == *id);
+            let Some(camera) = self.by_id(*id) else {
+                continue;
+            };
+            if let Some(position) = camera.record.position {
+                let index = &mut catalog.index;
+                index.remove(position.nearest(), |other| other.id == *id);
             }
             catalog.codes.remove(id);
+            if is_small && let Ok(place) = catalog.place(camera.code) {
+                catalog.cameras.remove(place);
+            }
         }
-        catalog.cameras.retain(|camera| !gone.contains(&camera.id));
+        if !is_small {
+            catalog.cameras.retain(|camera| !gone.contains(&camera.id));
+        }
         for camera in put {
             if let Some(position) = camera.record.position {
                 catalog.index.put(camera.clone(), position.nearest());
             }
             catalog.codes.insert(camera.id, camera.code);
             catalog.learn_organisation(&camera, registry);
-            catalog.cameras.push(camera);
+            match catalog.place(camera.code) {
+                Err(place) if is_small => catalog.cameras.insert(place, camera),
+                _ => catalog.cameras.push(camera),
+            }
         }
-        catalog.cameras.sort_by_key(|camera| camera.code);
+        if !is_small {
+            catalog.cameras.sort_by_key(|camera| camera.code);
+        }
         catalog
+    }
+
+    /// Where the camera of a code is among all, or would be.
+    fn place(&self, code: GbCode) -> Result<usize, usize> {
+        self.cameras
+            .binary_search_by_key(&code, |camera| camera.code)
     }
 
     fn learn_organisation(&mut self, camera: &Camera, registry: &Registry) {
@@ -170,5 +187,65 @@ impl Catalog {
     /// The code of a node of the tree.
     pub fn node(&self, key: &NodeKey) -> Option<GbCode> {
         self.nodes.get(key).copied()
+    }
+}
+
+/// So many cameras are moved one by one; of more the whole list is put into order once.
+const SMALL: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::geo::{Datum, Point};
+    use crate::catalog::{Position, Record};
+
+    #[test]
+    fn a_changed_catalogue_is_what_one_made_anew_would_be() {
+        let places = Places::default();
+        let registry = Registry::default();
+        for changes in [3, 200] {
+            let mut cameras: Vec<_> = (0..500).map(|n| camera(n, 0)).collect();
+            let old = Catalog::new(cameras.clone(), Vec::new(), &registry, places.clone());
+            let removed: Vec<_> = (0..changes).map(|n| cameras[n * 2].id).collect();
+            cameras.retain(|camera| !removed.contains(&camera.id));
+            let put: Vec<_> = (0..changes).map(|n| camera(n * 2 + 1, 7)).collect();
+            let put: Vec<_> = put.into_iter().chain([camera(1000, 7)]).collect();
+            cameras.retain(|camera| put.iter().all(|other| other.id != camera.id));
+            cameras.extend(put.iter().cloned());
+            let changed = old.changed(put, &removed, &registry);
+            let anew = Catalog::new(cameras, Vec::new(), &registry, places.clone());
+            assert_eq!(changed.cameras(), anew.cameras());
+            for n in 0..1001 {
+                let id = CameraId::derive("education", &n.to_string(), 0);
+                assert_eq!(changed.by_id(id), anew.by_id(id), "{n}");
+            }
+            let all = |catalog: &Catalog| {
+                let found = catalog.index().near(at(0, 0), 1_000_000.0).into_iter();
+                let mut ids: Vec<_> = found.map(|(camera, _)| camera.code).collect();
+                ids.sort();
+                ids
+            };
+            assert_eq!(all(&changed), all(&anew));
+        }
+    }
+
+    fn at(n: usize, moved: usize) -> Point {
+        Point {
+            longitude: 113.0 + n as f64 * 0.001,
+            latitude: 27.8 + moved as f64 * 0.001,
+        }
+    }
+
+    fn camera(n: usize, moved: usize) -> Arc<Camera> {
+        Arc::new(Camera {
+            id: CameraId::derive("education", &n.to_string(), 0),
+            code: format!("43021100111326{:06}", 1001 - n).parse().unwrap(),
+            record: Record {
+                name: format!("{n} {moved}"),
+                position: Some(Position::declared(at(n, moved), Datum::Wgs84)),
+                ..Record::sample()
+            },
+            pull: Default::default(),
+        })
     }
 }
