@@ -115,7 +115,7 @@ fn tags(headers: &HeaderMap) -> Result<Vec<String>, Problem> {
 
 /// The fields of a body, by the names of the inventory's columns; all that is wrong with their names and kinds.
 fn fields_of(fields: Fields) -> Result<Vec<(Column, Option<String>)>, Problem> {
-    let Json(fields) = fields.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Json(fields) = fields?;
     let (mut known, mut problems) = (Vec::new(), Vec::new());
     for (name, value) in fields {
         let text = match value {

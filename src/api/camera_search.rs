@@ -60,8 +60,8 @@ pub(super) async fn search(
     filter: Result<Query<Filter>, QueryRejection>,
     geometry: Result<Json<Geometry>, JsonRejection>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(filter) = filter.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let Json(geometry) = geometry.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(filter) = filter?;
+    let Json(geometry) = geometry?;
     if filter.near.is_some() {
         return Err(Problem::bad_request("near and a geometry: leave one out"));
     }

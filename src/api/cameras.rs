@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 
 use super::Api;
+use super::caller::Caller;
 use super::camera_edit::tagged;
 use super::camera_item::{CameraItem, Page};
 use super::camera_search::Filter;
@@ -17,7 +18,7 @@ pub(super) async fn list(
     State(api): State<Api>,
     filter: Result<Query<Filter>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(filter) = filter.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(filter) = filter?;
     filter.find(&api)
 }
 
@@ -43,23 +44,31 @@ pub(super) async fn probe(
 pub(super) async fn enable(
     State(api): State<Api>,
     Path(id): Path<String>,
+    caller: Caller,
 ) -> Result<Json<CameraItem>, Problem> {
-    maintain(&api, &id, false).await
+    maintain(&api, &id, false, caller).await
 }
 
 pub(super) async fn disable(
     State(api): State<Api>,
     Path(id): Path<String>,
+    caller: Caller,
 ) -> Result<Json<CameraItem>, Problem> {
-    maintain(&api, &id, true).await
+    maintain(&api, &id, true, caller).await
 }
 
-async fn maintain(api: &Api, id: &str, is_maintained: bool) -> Result<Json<CameraItem>, Problem> {
+async fn maintain(
+    api: &Api,
+    id: &str,
+    is_maintained: bool,
+    caller: Caller,
+) -> Result<Json<CameraItem>, Problem> {
     let camera = api.camera(id)?;
     let wanted = camera.id;
     let done = api.ask(|answer| Operation::Maintain {
         camera: wanted,
         is_maintained,
+        by: caller.to_string(),
         answer,
     });
     done.await?.map_err(Problem::internal)?;

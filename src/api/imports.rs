@@ -95,12 +95,12 @@ pub(super) async fn plan(
     wanted: Result<Query<Wanted>, QueryRejection>,
     upload: Result<Multipart, axum::extract::multipart::MultipartRejection>,
 ) -> Result<Json<ImportItem>, Problem> {
-    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(wanted) = wanted?;
     let mode = mode_of(wanted.mode.as_deref())?;
     if let Some(id) = &wanted.department {
         api.check_department(id)?;
     }
-    let upload = upload.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let upload = upload?;
     let (file, bytes) = file_of(upload).await?;
     let given = Given {
         import: None,
@@ -135,8 +135,7 @@ pub(super) async fn apply(
     reviewed: Result<Query<Reviewed>, QueryRejection>,
 ) -> Result<Json<ImportItem>, Problem> {
     let id = number(&id)?;
-    let Query(Reviewed { digest }) =
-        reviewed.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(Reviewed { digest }) = reviewed?;
     let order = |answer| ImportOrder::Apply { id, digest, answer };
     api.order(order).await.map(Json)
 }
@@ -172,7 +171,7 @@ pub(super) async fn show(
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<ImportWithRows>, Problem> {
     let id = number(&id)?;
-    let Query(page) = page.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(page) = page?;
     let limit = page.limit.unwrap_or(100);
     if !(1..=1000).contains(&limit) {
         return Err(Problem::bad_request("limit must be 1 to 1000"));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::Api;
+use super::caller::Caller;
 use super::camera_edit::Edit;
 use super::imports::ImportOrder;
 use super::problem::Problem;
@@ -32,6 +33,8 @@ pub enum Operation {
     Reload {
         /// So many cameras may go.
         allow_removals: usize,
+        /// Who wants it.
+        by: String,
         /// The answer.
         answer: oneshot::Sender<Result<ReloadReport, Refused>>,
     },
@@ -41,6 +44,8 @@ pub enum Operation {
         camera: CameraId,
         /// Out of it.
         is_maintained: bool,
+        /// Who wants it.
+        by: String,
         /// The answer.
         answer: oneshot::Sender<Result<(), String>>,
     },
@@ -216,12 +221,13 @@ pub(super) struct Wanted {
 /// `POST /api/v1/reload?plan=&allow_removals=`
 pub(super) async fn reload(
     State(api): State<Api>,
+    caller: Caller,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<ReloadReport>, Problem> {
     let Query(Wanted {
         plan,
         allow_removals,
-    }) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
+    }) = wanted?;
     let report = api.ask(|answer| {
         if plan {
             Operation::Plan {
@@ -231,6 +237,7 @@ pub(super) async fn reload(
         } else {
             Operation::Reload {
                 allow_removals,
+                by: caller.to_string(),
                 answer,
             }
         }

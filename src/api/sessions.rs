@@ -4,8 +4,10 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
+use tracing::info;
 
 use super::Api;
+use super::caller::Caller;
 use super::problem::Problem;
 use super::status::timestamp;
 
@@ -52,8 +54,10 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Page> {
 pub(super) async fn stop(
     State(api): State<Api>,
     Path(id): Path<String>,
+    caller: Caller,
 ) -> Result<StatusCode, Problem> {
     if api.0.platforms.stop_session(&id).await {
+        info!(session = id, by = %caller, "a session is stopped");
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Problem::no_such("session", &id))

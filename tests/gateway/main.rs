@@ -19,6 +19,7 @@ mod first_light;
 mod golden;
 mod hostile;
 mod hostile_cameras;
+mod http;
 mod imports;
 mod invites;
 mod judges;
