@@ -6,9 +6,11 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::camera_item::{CameraItem, Page};
+use super::openapi;
 use super::problem::Problem;
 use crate::catalog::geo::{Area, Datum, Line, Point, Sight};
 use crate::catalog::{Camera, Catalog, GbCode, Level};
@@ -17,13 +19,15 @@ use crate::problem::none_of;
 use crate::source::Sources;
 
 /// What cameras are to be; what is not said is all the same.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
     department: Option<String>,
     town: Option<String>,
     community: Option<String>,
     grid: Option<String>,
+    #[param(schema_with = openapi::state)]
     state: Option<String>,
     point_class: Option<u8>,
     gb_code: Option<String>,
@@ -34,14 +38,16 @@ pub(super) struct Filter {
     /// Metres around `near`.
     radius: Option<f64>,
     /// Of what is asked and of what is answered.
+    #[param(schema_with = openapi::datum)]
     datum: Option<String>,
     fields: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     cursor: Option<String>,
 }
 
 /// A geometry of GeoJSON, and for a line how far beside it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(tag = "type", deny_unknown_fields)]
 pub(super) enum Geometry {
     Polygon {
@@ -55,6 +61,15 @@ pub(super) enum Geometry {
 }
 
 /// `POST /api/v1/cameras/search`: the geometry is the body, all else is asked as of the list.
+#[utoipa::path(
+    post, path = "/api/v1/cameras/search", operation_id = "search_cameras", tag = "cameras",
+    params(Filter), request_body = Geometry,
+    responses(
+        (status = 200, description = "A page of cameras", body = Page),
+        (status = 413, description = "The geometry is too large"),
+        (status = 415, description = "The body is no JSON"),
+    )
+)]
 pub(super) async fn search(
     State(api): State<Api>,
     filter: Result<Query<Filter>, QueryRejection>,

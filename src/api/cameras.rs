@@ -14,6 +14,12 @@ use super::problem::Problem;
 use crate::catalog::Camera;
 use crate::catalog::geo::Datum;
 
+/// Cameras by what they are and where; near a place those that play and see it first
+#[utoipa::path(
+    get, path = "/api/v1/cameras", operation_id = "list_cameras", tag = "cameras",
+    params(Filter),
+    responses((status = 200, description = "A page of cameras", body = Page))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     filter: Result<Query<Filter>, axum::extract::rejection::QueryRejection>,
@@ -22,6 +28,16 @@ pub(super) async fn list(
     filter.find(&api)
 }
 
+/// One camera
+#[utoipa::path(
+    get, path = "/api/v1/cameras/{id}", operation_id = "show_camera", tag = "cameras",
+    params(("id" = String, Path, description = "Its id or its code")),
+    responses(
+        (status = 200, description = "The camera", body = CameraItem,
+            headers(("ETag" = String, description = "Its version, for If-Match"))),
+        (status = 404, description = "There is no such camera"),
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -31,6 +47,14 @@ pub(super) async fn show(
 }
 
 /// Tries the camera now and answers when there is a verdict.
+#[utoipa::path(
+    post, path = "/api/v1/cameras/{id}/probe", operation_id = "probe_camera", tag = "operations",
+    params(("id" = String, Path, description = "Its id or its code")),
+    responses(
+        (status = 200, description = "The camera", body = CameraItem),
+        (status = 404, description = "There is no such camera"),
+    )
+)]
 pub(super) async fn probe(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -41,6 +65,17 @@ pub(super) async fn probe(
     Ok(Json(item(&camera, &api)))
 }
 
+/// Takes a camera back into service
+#[utoipa::path(
+    post, path = "/api/v1/cameras/{id}/enable", operation_id = "enable_camera", tag = "operations",
+    params(("id" = String, Path, description = "Its id or its code")),
+    responses(
+        (status = 200, description = "The camera", body = CameraItem),
+        (status = 404, description = "There is no such camera"),
+        (status = 500, description = "The store does not keep it"),
+        (status = 503, description = "The gateway is stopping"),
+    )
+)]
 pub(super) async fn enable(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -49,6 +84,17 @@ pub(super) async fn enable(
     maintain(&api, &id, false, caller).await
 }
 
+/// Takes a camera out of service; that survives a restart
+#[utoipa::path(
+    post, path = "/api/v1/cameras/{id}/disable", operation_id = "disable_camera", tag = "operations",
+    params(("id" = String, Path, description = "Its id or its code")),
+    responses(
+        (status = 200, description = "The camera", body = CameraItem),
+        (status = 404, description = "There is no such camera"),
+        (status = 500, description = "The store does not keep it"),
+        (status = 503, description = "The gateway is stopping"),
+    )
+)]
 pub(super) async fn disable(
     State(api): State<Api>,
     Path(id): Path<String>,

@@ -11,11 +11,23 @@ use super::problem::Problem;
 use crate::ledger::StateCause;
 use crate::task;
 
+/// Whether the gateway lives
+#[utoipa::path(
+    get, path = "/livez", operation_id = "livez", tag = "health",
+    responses((status = 200, description = "It lives", body = String, content_type = "text/plain"))
+)]
 pub(super) async fn live() -> &'static str {
     "ok\n"
 }
 
 /// Ready once every listener is bound; cameras and platforms have no say in it.
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "readyz", tag = "health",
+    responses(
+        (status = 200, description = "It is ready", body = String, content_type = "text/plain"),
+        (status = 503, description = "It is starting or stopping"),
+    )
+)]
 pub(super) async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
     if *api.0.ready.borrow() {
         Ok("ready\n")

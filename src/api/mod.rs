@@ -13,6 +13,7 @@ mod cameras;
 mod health;
 mod import_item;
 mod imports;
+mod openapi;
 mod operations;
 mod platforms;
 mod problem;
@@ -31,7 +32,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::catalog::{Camera, Catalog};
@@ -50,6 +51,7 @@ pub use server::serve;
 pub use status::timestamp;
 pub use token::Token;
 
+use self::openapi::{Document, Guard};
 use self::problem::Problem;
 
 /// What the routes read, and where orders go. Cloning shares it.
@@ -124,14 +126,16 @@ impl Api {
     /// The routes of `listen.http`.
     pub fn public(&self) -> Router {
         let routes = routes::health().merge(routes::rest());
-        self.counted(routes, |routes| {
+        let (routes, document) = Document::of(routes, Guard::Token);
+        self.counted(routes.layer(Extension(document)), |routes| {
             routes.layer(from_fn_with_state(self.clone(), token::authorize))
         })
     }
 
     /// The routes of `listen.metrics`.
     pub fn metrics(&self) -> Router {
-        let routes = routes::health()
+        let (health, _) = routes::health().split_for_parts();
+        let routes = health
             .route("/metrics", get(health::metrics))
             .route("/metrics/cameras", get(camera_metrics::show));
         self.counted(routes, |routes| routes)
@@ -142,7 +146,8 @@ impl Api {
         let routes = routes::health()
             .merge(routes::rest())
             .merge(routes::operations());
-        self.counted(routes, |routes| routes)
+        let (routes, document) = Document::of(routes, Guard::Socket);
+        self.counted(routes.layer(Extension(document)), |routes| routes)
     }
 
     /// Routes behind a guard; all that is asked is counted.

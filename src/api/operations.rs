@@ -7,6 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
@@ -162,7 +163,7 @@ impl From<Refused> for Problem {
 }
 
 /// What a reload changes, or would. Cameras are named by id and name, platforms by id.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, ToSchema)]
 pub struct ReloadReport {
     /// New.
     pub cameras_added: Vec<String>,
@@ -207,7 +208,8 @@ impl ReloadReport {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// Only say what would change.
@@ -218,7 +220,15 @@ pub(super) struct Wanted {
     allow_removals: usize,
 }
 
-/// `POST /api/v1/reload?plan=&allow_removals=`
+/// Reads configuration and inventory again
+#[utoipa::path(
+    post, path = "/api/v1/reload", operation_id = "reload", tag = "operations", params(Wanted),
+    responses(
+        (status = 200, description = "What has changed, or would", body = ReloadReport),
+        (status = 422, description = "It is refused whole: each problem is told"),
+        (status = 503, description = "The gateway is stopping"),
+    )
+)]
 pub(super) async fn reload(
     State(api): State<Api>,
     caller: Caller,

@@ -6,9 +6,10 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An error of the API.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Problem {
     status: u16,
     code: &'static str,
@@ -207,5 +208,5 @@ pub(super) async fn of_rejection(response: Response) -> Response {
     problem
 }
 
-const PROBLEM_JSON: &str = "application/problem+json";
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 const WORDS_BYTES_MAX: usize = 4096;

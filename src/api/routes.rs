@@ -1,56 +1,59 @@
-//! The list of routes.
+//! The list of routes: what is served, and what the OpenAPI document says.
+//!
+//! To add a route: write `#[utoipa::path(…)]` on its handler, with its path, an `operation_id`, its parameters, its
+//! body and the statuses that it has of its own (errors need a status and a description: that they are problems, and
+//! 400, 401 and 429, is added by `openapi`); derive `ToSchema` for what is sent and `IntoParams` for what is asked; add
+//! it here to [`rest`], or to [`operations`] where it is for this machine only. Handlers of one path stand in one
+//! `routes!`. Then renew the document that is checked in: `HUIJU_RENEW=1 cargo test --test gateway -- openapi::`.
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, post};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 
 use super::{
-    Api, camera_edit, camera_search, cameras, health, imports, operations, platforms, sessions,
-    status, why,
+    Api, camera_edit, camera_search, cameras, health, imports, openapi, operations, platforms,
+    sessions, status, why,
 };
 
 /// For everybody, on every listener.
-pub(super) fn health() -> Router<Api> {
-    Router::new()
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready))
+pub(super) fn health() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
 }
 
 /// What whoever has the token may ask, and the admin socket too.
-pub(super) fn rest() -> Router<Api> {
-    Router::new()
-        .route("/api/v1/status", get(status::show))
-        .route("/api/v1/cameras", get(cameras::list).post(camera_edit::add))
-        .route("/api/v1/cameras/search", post(camera_search::search))
-        .route(
-            "/api/v1/cameras/{id}",
-            get(cameras::show)
-                .patch(camera_edit::change)
-                .delete(camera_edit::remove),
-        )
-        .route("/api/v1/cameras/{id}/why", get(why::camera))
-        .route("/api/v1/imports", get(imports::list))
-        .route(
-            "/api/v1/imports",
-            post(imports::plan).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)),
-        )
-        .route("/api/v1/imports/{id}", get(imports::show))
-        .route("/api/v1/imports/{id}/apply", post(imports::apply))
-        .route("/api/v1/imports/{id}/undo", post(imports::undo))
-        .route("/api/v1/platforms", get(platforms::list))
-        .route("/api/v1/platforms/{id}", get(platforms::show))
-        .route("/api/v1/platforms/{id}/why", get(why::platform))
-        .route("/api/v1/sessions", get(sessions::list))
-        .route("/api/v1/sessions/{id}", delete(sessions::stop))
+pub(super) fn rest() -> OpenApiRouter<Api> {
+    let uploads = DefaultBodyLimit::max(BODY_BYTES_MAX);
+    OpenApiRouter::new()
+        .routes(routes!(openapi::show))
+        .routes(routes!(status::show))
+        .routes(routes!(cameras::list, camera_edit::add))
+        .routes(routes!(camera_search::search))
+        .routes(routes!(
+            cameras::show,
+            camera_edit::change,
+            camera_edit::remove
+        ))
+        .routes(routes!(why::camera))
+        .routes(routes!(imports::list, imports::plan).layer(uploads))
+        .routes(routes!(imports::show))
+        .routes(routes!(imports::apply))
+        .routes(routes!(imports::undo))
+        .routes(routes!(platforms::list))
+        .routes(routes!(platforms::show))
+        .routes(routes!(why::platform))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::stop))
 }
 
 /// What is done on this machine only.
-pub(super) fn operations() -> Router<Api> {
-    Router::new()
-        .route("/api/v1/reload", post(operations::reload))
-        .route("/api/v1/cameras/{id}/probe", post(cameras::probe))
-        .route("/api/v1/cameras/{id}/enable", post(cameras::enable))
-        .route("/api/v1/cameras/{id}/disable", post(cameras::disable))
+pub(super) fn operations() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(operations::reload))
+        .routes(routes!(cameras::probe))
+        .routes(routes!(cameras::enable))
+        .routes(routes!(cameras::disable))
 }
 
 /// Of an upload, with what stands around the file.

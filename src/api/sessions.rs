@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use tracing::info;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
@@ -12,13 +13,14 @@ use super::problem::Problem;
 use super::status::timestamp;
 
 /// All sessions; there are as many as the platforms' limits allow, and they are on one page.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SessionPage)]
 pub(super) struct Page {
     items: Vec<SessionItem>,
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct SessionItem {
     id: String,
     platform: String,
@@ -30,6 +32,11 @@ struct SessionItem {
     starting: bool,
 }
 
+/// Who watches now
+#[utoipa::path(
+    get, path = "/api/v1/sessions", operation_id = "list_sessions", tag = "sessions",
+    responses((status = 200, description = "All sessions", body = Page))
+)]
 pub(super) async fn list(State(api): State<Api>) -> Json<Page> {
     let catalog = api.0.catalog.borrow().clone();
     let sessions = api.0.platforms.sessions().await.into_iter();
@@ -51,6 +58,15 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Page> {
     })
 }
 
+/// Ends a session
+#[utoipa::path(
+    delete, path = "/api/v1/sessions/{id}", operation_id = "stop_session", tag = "sessions",
+    params(("id" = String, Path, description = "As the list has it")),
+    responses(
+        (status = 204, description = "It is ended with BYE"),
+        (status = 404, description = "There is no such session"),
+    )
+)]
 pub(super) async fn stop(
     State(api): State<Api>,
     Path(id): Path<String>,

@@ -80,6 +80,11 @@ impl Column {
         })
     }
 
+    /// All that this version reads.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|(column, ..)| *column)
+    }
+
     /// The English name.
     pub fn name(self) -> &'static str {
         TABLE
