@@ -1,5 +1,6 @@
 //! The gateway: its configuration, its process, and what it counts.
 
+use std::ffi::OsStr;
 use std::fs::Permissions;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -85,6 +86,29 @@ impl Gateway {
             source_packets_lost: sum("huiju_source_packets_lost_total", "")?,
             connected: sum("huiju_source_connects_total", "result=\"ok\"")?,
         })
+    }
+
+    /// Where operators ask it.
+    pub(crate) fn admin_socket() -> anyhow::Result<PathBuf> {
+        Ok(folder()?.join("admin.sock"))
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder() -> anyhow::Result<PathBuf> {
+        folder()
+    }
+
+    /// What a command of the binary prints, which must succeed.
+    pub(crate) async fn command(arguments: &[&OsStr]) -> anyhow::Result<String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_huiju"));
+        command
+            .arg("--config")
+            .arg(folder()?.join("huiju.yaml"))
+            .args(arguments);
+        let output = command.output().await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{arguments:?}: {said}");
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// How many cameras it knows.

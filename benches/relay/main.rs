@@ -42,6 +42,7 @@ mod measured;
 mod parameters;
 mod peers;
 mod processes;
+mod queries;
 mod receivers;
 mod relayed;
 mod report;

@@ -10,6 +10,9 @@ mod camera_item;
 mod camera_metrics;
 mod camera_search;
 mod cameras;
+mod departments;
+mod events;
+mod feed;
 mod health;
 mod import_item;
 mod imports;
@@ -17,6 +20,7 @@ mod openapi;
 mod operations;
 mod platforms;
 mod problem;
+mod regions;
 mod routes;
 mod server;
 mod sessions;
@@ -24,7 +28,6 @@ mod status;
 mod token;
 mod why;
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -42,6 +45,7 @@ use crate::source::Sources;
 
 pub use admin::bind_admin;
 pub use camera_edit::Edit;
+pub use feed::{Feed, Happened};
 pub use import_item::{
     ChangeItem, GuessItem, ImportItem, ImportRow, Summary, rows_of_text, rows_to_text,
 };
@@ -53,25 +57,11 @@ pub use token::Token;
 
 use self::openapi::{Document, Guard};
 use self::problem::Problem;
+use self::token::Door;
 
 /// What the routes read, and where orders go. Cloning shares it.
 #[derive(Clone, Debug)]
-pub struct Api(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    parts: Parts,
-    /// Turns of failed tries to show the token.
-    failed: Semaphore,
-}
-
-impl Deref for Inner {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.parts
-    }
-}
+pub struct Api(Arc<Parts>);
 
 /// What the routes read, and where orders go.
 #[derive(Debug)]
@@ -92,15 +82,23 @@ pub struct Parts {
     pub token: watch::Receiver<Option<Token>>,
     /// Orders to the root.
     pub operations: mpsc::Sender<Operation>,
+    /// What happens.
+    pub feed: Feed,
+    /// Turns for those who follow it.
+    pub followers: Arc<Semaphore>,
+}
+
+impl Parts {
+    /// Turns for those who follow what happens.
+    pub fn followers() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(events::FOLLOWERS_MAX))
+    }
 }
 
 impl Api {
     /// Puts the routes together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner {
-            parts,
-            failed: Semaphore::new(token::FAILURES_MAX),
-        }))
+        Self(Arc::new(parts))
     }
 
     /// The camera of that id or code.
@@ -128,7 +126,7 @@ impl Api {
         let routes = routes::health().merge(routes::rest());
         let (routes, document) = Document::of(routes, Guard::Token);
         self.counted(routes.layer(Extension(document)), |routes| {
-            routes.layer(from_fn_with_state(self.clone(), token::authorize))
+            routes.layer(from_fn_with_state(Door::new(self), token::authorize))
         })
     }
 

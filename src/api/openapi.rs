@@ -17,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::Api;
 use super::camera_item::CameraItem;
 use super::problem::{PROBLEM_JSON, Problem};
+use crate::catalog::Level;
 use crate::catalog::geo::Datum;
 use crate::import::{Action, Column, Mode};
 use crate::ledger::{Cause, State};
@@ -204,6 +205,10 @@ pub(super) fn mode() -> Object {
 
 pub(super) fn action() -> Object {
     one_of(Action::ALL.map(Action::name))
+}
+
+pub(super) fn level() -> Object {
+    one_of(Level::ALL.map(Level::name))
 }
 
 /// Cameras of a page: with `fields` they have those only.

@@ -90,6 +90,10 @@ impl Problem {
         Self::refused(422, "invalid", detail.to_owned(), problems)
     }
 
+    pub(super) fn busy(detail: impl Into<String>) -> Self {
+        Self::new(503, "busy", "Busy", detail)
+    }
+
     pub(super) fn too_large(detail: impl Into<String>) -> Self {
         Self::new(413, "too_large", "Too large", detail)
     }

@@ -11,8 +11,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use super::{
-    Api, camera_edit, camera_search, cameras, health, imports, openapi, operations, platforms,
-    sessions, status, why,
+    Api, camera_edit, camera_search, cameras, departments, events, health, imports, openapi,
+    operations, platforms, regions, sessions, status, why,
 };
 
 /// For everybody, on every listener.
@@ -36,6 +36,9 @@ pub(super) fn rest() -> OpenApiRouter<Api> {
             camera_edit::remove
         ))
         .routes(routes!(why::camera))
+        .routes(routes!(regions::list))
+        .routes(routes!(departments::list))
+        .routes(routes!(events::follow))
         .routes(routes!(imports::list, imports::plan).layer(uploads))
         .routes(routes!(imports::show))
         .routes(routes!(imports::apply))

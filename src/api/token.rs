@@ -2,6 +2,7 @@
 //! is said.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -9,12 +10,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 
 use super::Api;
 use super::caller::Caller;
 use super::problem::{Problem, not_found};
+use crate::metrics::Metrics;
 
 /// What a bearer must show, as its hash: it cannot be shown, and comparing takes no longer for a better guess.
 #[derive(Clone, Eq, PartialEq)]
@@ -33,24 +35,43 @@ impl fmt::Debug for Token {
     }
 }
 
+/// What stands before the API.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    token: watch::Receiver<Option<Token>>,
+    metrics: Metrics,
+    /// Turns of failed tries.
+    failed: Arc<Semaphore>,
+}
+
+impl Door {
+    pub(super) fn new(api: &Api) -> Self {
+        Self {
+            token: api.0.token.clone(),
+            metrics: api.0.metrics.clone(),
+            failed: Arc::new(Semaphore::new(FAILURES_MAX)),
+        }
+    }
+}
+
 /// Lets through who shows the token; `/livez` and `/readyz` are for everybody.
 pub(super) async fn authorize(
-    State(api): State<Api>,
+    State(door): State<Door>,
     mut request: Request,
     next: Next,
 ) -> Response {
     if matches!(request.uri().path(), "/livez" | "/readyz") {
         return next.run(request).await;
     }
-    let Some(wanted) = api.0.token.borrow().clone() else {
+    let Some(wanted) = door.token.borrow().clone() else {
         return not_found().await.into_response();
     };
     if shown(request.headers()).as_ref() == Some(&wanted) {
         request.extensions_mut().insert(Caller::Token);
         return next.run(request).await;
     }
-    api.0.metrics.refuse("api_unauthorized");
-    refuse(&api.0.failed).await
+    door.metrics.refuse("api_unauthorized");
+    refuse(&door.failed).await
 }
 
 /// A failed try is answered late; one that comes while too many wait is sent away at once.
@@ -84,7 +105,7 @@ fn shown(headers: &HeaderMap) -> Option<Token> {
 }
 
 /// So many failed tries wait for their answers; they hold connections of the listener.
-pub(super) const FAILURES_MAX: usize = 8;
+const FAILURES_MAX: usize = 8;
 const FAILURE_TIME: Duration = Duration::from_millis(100);
 const RETRY_AFTER: &str = "1";
 const CHALLENGE: &str = "Bearer realm=\"huiju\"";

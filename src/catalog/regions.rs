@@ -1,6 +1,7 @@
 //! Administrative divisions and grids: codes, names, areas.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use super::geo::Area;
 
@@ -68,6 +69,12 @@ impl Regions {
     /// The name of the region with that code.
     pub fn name(&self, code: &str) -> Option<&str> {
         self.by_code.get(code).map(|region| region.name.as_str())
+    }
+
+    /// The regions behind a code, by code.
+    pub fn behind(&self, after: Bound<String>) -> impl Iterator<Item = (&str, &Region)> {
+        let behind = self.by_code.range((after, Bound::Unbounded));
+        behind.map(|(code, region)| (code.as_str(), region))
     }
 
     /// The region that text names, by its code or by a name that no other of its level has.

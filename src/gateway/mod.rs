@@ -3,6 +3,7 @@
 mod backup;
 mod cards;
 mod edits;
+mod events;
 mod imports;
 mod inventory;
 mod keeper;
@@ -24,7 +25,7 @@ use tracing::{debug, info};
 
 use self::keeper::{SharedStore, on_store};
 use self::listeners::Listeners;
-use crate::api::{Api, Operation, Parts, Token};
+use crate::api::{Api, Feed, Operation, Parts, Token};
 use crate::catalog::{Catalog, Registry};
 use crate::clock::wall_clock;
 use crate::config::Config;
@@ -127,6 +128,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     let (ready, is_ready) = watch::channel(true);
     let (operations, mut asked) = mpsc::channel(OPERATIONS);
     let token = watch::Sender::new(token_of(&config));
+    let feed = Feed::new(started);
     let api = Api::new(Parts {
         catalog: catalog.subscribe(),
         sources: sources.clone(),
@@ -136,6 +138,8 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         ready: is_ready,
         token: token.subscribe(),
         operations,
+        feed: feed.clone(),
+        followers: Parts::followers(),
     });
     let mut gateway = Gateway {
         config_path: path,
@@ -151,14 +155,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         token,
     };
     gateway.begin(started).await;
-    let keeping = &groups.keeping;
-    let keeper = keeper::run(
-        gateway.store.clone(),
-        gateway.sources.clone(),
-        keeping.cancelled(),
-    );
-    keeping.spawn("keeper", keeper);
-    keeping.spawn("watchdog", feed_watchdog(keeping.cancelled()));
+    gateway.keep(feed, &groups.keeping);
     let listening = listeners.serve(&api);
     gateway.say_ready();
     let worked = gateway.work(&mut asked).await;
@@ -226,6 +223,20 @@ impl Gateway {
         self.metrics.set_reloaded(started);
         let platforms = self.begin_platforms(&self.config);
         self.platforms.finish_change(platforms).await;
+    }
+
+    /// Starts who writes down and tells what happens.
+    fn keep(&self, feed: Feed, keeping: &Tasks) {
+        let keeper = keeper::run(
+            self.store.clone(),
+            self.sources.clone(),
+            keeping.cancelled(),
+        );
+        keeping.spawn("keeper", keeper);
+        let (catalog, sources) = (self.catalog.subscribe(), self.sources.clone());
+        let events = events::tell(feed, catalog, sources, keeping.cancelled());
+        keeping.spawn("events", events);
+        keeping.spawn("watchdog", feed_watchdog(keeping.cancelled()));
     }
 
     /// Does what operators and the service manager say, until it is to stop.

@@ -225,7 +225,7 @@ fn is_same_source(old: &Camera, new: &Camera) -> bool {
 }
 
 /// A row that has only moved in its file is the same.
-fn is_same_record(old: &Camera, new: &Camera) -> bool {
+pub(super) fn is_same_record(old: &Camera, new: &Camera) -> bool {
     let mut moved = new.clone();
     moved.record.origin.clone_from(&old.record.origin);
     moved == *old

@@ -253,3 +253,26 @@ async fn a_whole_list_takes_out_of_service_what_it_does_not_have() {
     let back = world.import("few.csv", &["--mode", "replace"]).await;
     assert_eq!(counts(&back, ["keep", "change", "disable"]), [17, 1, 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sheet_may_say_what_a_declared_file_says_and_nothing_else_of_its_cameras() {
+    let world = World::new("import-declared")
+        .row("education", "东门", "rtsp://127.60.0.1:8554/1")
+        .row("education", "西门", "rtsp://127.60.0.1:8554/2")
+        .platform("district")
+        .start()
+        .await;
+    let before = catalogue(&world).await;
+    let sheet = "name,department,url,source_id\n东门,education,rtsp://127.60.0.1:8554/1,s0\n\
+                 后门,education,rtsp://127.60.0.1:8554/2,s1\n";
+    world.write("sheet.csv", sheet);
+    let import = world.import("sheet.csv", &[]).await;
+    let rows = world.rows_of(&import).await;
+    assert_eq!(
+        (&rows[0]["action"], &rows[1]["action"]),
+        (&json!("keep"), &json!("refuse"))
+    );
+    let told = rows[1]["errors"][0].as_str().unwrap();
+    assert!(told.contains("cameras.csv:3: change it there"), "{told}");
+    assert_eq!(catalogue(&world).await, before);
+}

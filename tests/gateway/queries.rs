@@ -184,6 +184,38 @@ async fn cameras_are_found_in_polygons_along_roads_and_by_region() {
     assert_eq!(found(&world, "?point_class=1", &polygon).await.len(), 2);
     let road = json!({"type": "LineString", "coordinates": [[w, s], [w, n]], "buffer": 50});
     assert_eq!(names(&found(&world, "", &road).await), ["路口0", "路口1"]);
+    regions_and_departments_are_counted(&world).await;
+}
+
+/// In the world of [`regions`] with twelve cameras.
+async fn regions_and_departments_are_counted(world: &World) {
+    let counted = |path: &'static str| async move {
+        let (status, page) = world.ask_json("GET", path).await;
+        assert_eq!(status, 200, "{page}");
+        let items = page["items"].as_array().unwrap().iter();
+        let items = items.map(|item| (item["name"].clone(), item["cameras"].clone()));
+        (items.collect::<Vec<_>>(), page["next"].clone())
+    };
+    let of = |name: &str, count: usize| (json!(name), json!(count));
+    let (town, first, second) = (of("泰山路街道", 12), of("第一网格", 12), of("第二网格", 0));
+    let all = counted("/api/v1/regions").await;
+    assert_eq!(
+        all,
+        (
+            vec![town.clone(), first.clone(), second.clone()],
+            Value::Null
+        )
+    );
+    let page = counted("/api/v1/regions?limit=1").await;
+    assert_eq!(page, (vec![town], json!("430211001")));
+    let page = counted("/api/v1/regions?limit=2&cursor=430211001").await;
+    assert_eq!(page, (vec![first.clone(), second], Value::Null));
+    let page = counted("/api/v1/regions?level=grid&limit=1").await;
+    assert_eq!(page, (vec![first], json!("G1")));
+    let (status, _) = world.ask_json("GET", "/api/v1/regions?level=street").await;
+    assert_eq!(status, 400);
+    let (departments, _) = counted("/api/v1/departments").await;
+    assert_eq!(departments[0].1, 12, "{departments:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

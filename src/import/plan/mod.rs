@@ -209,6 +209,15 @@ pub fn edit(row: Row, request: &Request, known: &Known) -> Result<Option<Record>
     Ok(record.map(|record| given_by(record, request)))
 }
 
+/// What a declared file says is changed there, and nowhere else.
+fn declared(camera: &Camera, record: &Record) -> Problem {
+    let message = format!(
+        "camera {} is declared in {}: change it there",
+        camera.id, camera.record.origin
+    );
+    Problem::new(&record.origin.file, record.origin.line, 0, message)
+}
+
 /// A record that says who gave it.
 fn given_by(mut record: Record, request: &Request) -> Record {
     record.origin.given = Some(Arc::new(request.given.clone()));
@@ -268,7 +277,7 @@ impl Planning<'_> {
         let mut given = None;
         if let Some(camera) = &camera {
             planned.name.clone_from(&camera.record.name);
-            self.check_may_change(row, camera)?;
+            self.check_department(row, camera)?;
             given = Some(complete(row, &camera.record, self.request.mode)?);
         }
         // What is said to be empty is not there.
@@ -323,15 +332,9 @@ impl Planning<'_> {
         Ok(())
     }
 
-    fn check_may_change(&self, row: &Row, camera: &Camera) -> Result<(), Vec<Problem>> {
+    /// A steward changes what is their department's.
+    fn check_department(&self, row: &Row, camera: &Camera) -> Result<(), Vec<Problem>> {
         let record = &camera.record;
-        if record.is_declared() {
-            let message = format!(
-                "camera {} is declared in {}: change it there",
-                camera.id, record.origin
-            );
-            return Err(vec![row.problem(None, message)]);
-        }
         match &self.request.department {
             Some(only) if *only != record.department => {
                 let message = format!(
@@ -370,6 +373,13 @@ impl Planning<'_> {
             };
             if let Some(before) = before {
                 row.changes = before.changes_to(&after);
+            }
+            if row.action == Action::Change
+                && let Some(camera) = camera.as_ref().filter(|c| c.record.is_declared())
+            {
+                row.action = Action::Refuse;
+                row.errors = vec![declared(camera, &record)];
+                continue;
             }
             if row.action != Action::Keep {
                 self.records.push((place, camera, record));
