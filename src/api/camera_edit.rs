@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::caller::Caller;
 use super::camera_item::CameraItem;
-use super::openapi::CameraFields;
+use super::openapi::{CameraFields, NewCamera};
 use super::operations::Operation;
 use super::problem::Problem;
 use crate::catalog::geo::Datum;
@@ -49,12 +49,20 @@ type Fields = Result<Json<Map<String, Value>>, JsonRejection>;
 /// Adds a camera that stands in no declared file
 #[utoipa::path(
     post, path = "/api/v1/cameras", operation_id = "add_camera", tag = "cameras",
-    request_body = CameraFields,
+    request_body(content = NewCamera, example = json!({
+        "name": "东门", "department": "education", "url": "rtsp://10.11.0.9:554/live", "source_id": "a-1",
+    })),
     responses(
         (status = 201, description = "The camera", body = CameraItem, headers(
             ("Location" = String, description = "Where it is"),
             ("ETag" = String, description = "Its version, for If-Match"),
-        )),
+        ),
+            links(
+                ("show" = (operation_id = "show_camera", parameters(("id" = "$response.body#/id")))),
+                ("why" = (operation_id = "why_camera", parameters(("id" = "$response.body#/id")))),
+                ("change" = (operation_id = "change_camera", parameters(("id" = "$response.body#/id")))),
+                ("remove" = (operation_id = "remove_camera", parameters(("id" = "$response.body#/id")))),
+            )),
         (status = 409, description = "It is there already, stands in a declared file, or clashes with another"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is no JSON"),
@@ -81,11 +89,11 @@ pub(super) async fn add(
     patch, path = "/api/v1/cameras/{id}", operation_id = "change_camera", tag = "cameras",
     params(
         ("id" = String, Path, description = "Its id or its code"),
-        ("If-Match" = String, Header, description = "The ETag that it was read with, or `*`"),
+        ("If-Match" = String, Header, description = "The ETag that it was read with, or `*`", example = "*"),
     ),
     request_body(content(
-        (CameraFields = "application/merge-patch+json"),
-        (CameraFields = "application/json"),
+        (CameraFields = "application/merge-patch+json", example = json!({"address": "东门外"})),
+        (CameraFields = "application/json", example = json!({"address": null})),
     )),
     responses(
         (status = 200, description = "The camera", body = CameraItem,
@@ -126,7 +134,7 @@ pub(super) async fn change(
     delete, path = "/api/v1/cameras/{id}", operation_id = "remove_camera", tag = "cameras",
     params(
         ("id" = String, Path, description = "Its id or its code"),
-        ("If-Match" = String, Header, description = "The ETag that it was read with, or `*`"),
+        ("If-Match" = String, Header, description = "The ETag that it was read with, or `*`", example = "*"),
     ),
     responses(
         (status = 204, description = "It is gone; its id and code stay its own"),

@@ -29,13 +29,16 @@ pub(super) struct Filter {
     grid: Option<String>,
     #[param(schema_with = openapi::state)]
     state: Option<String>,
+    #[param(schema_with = openapi::point_class)]
     point_class: Option<u8>,
     gb_code: Option<String>,
     /// Part of a name, an address, a unit, or the department's own id.
     q: Option<String>,
     /// `longitude,latitude`.
+    #[param(example = "113.134,27.828")]
     near: Option<String>,
     /// Metres around `near`.
+    #[param(minimum = 1, maximum = 5000)]
     radius: Option<f64>,
     /// Of what is asked and of what is answered.
     #[param(schema_with = openapi::datum)]
@@ -63,7 +66,9 @@ pub(super) enum Geometry {
 /// `POST /api/v1/cameras/search`: the geometry is the body, all else is asked as of the list.
 #[utoipa::path(
     post, path = "/api/v1/cameras/search", operation_id = "search_cameras", tag = "cameras",
-    params(Filter), request_body = Geometry,
+    params(Filter), request_body(content = Geometry, example = json!({
+        "type": "LineString", "coordinates": [[113.13, 27.82], [113.14, 27.82]], "buffer": 50,
+    })),
     responses(
         (status = 200, description = "A page of cameras", body = Page),
         (status = 413, description = "The geometry is too large"),
@@ -351,6 +356,13 @@ impl Filter {
 
     /// A name that nothing has is a slip: an empty list would hide it.
     fn check(&self, catalog: &Catalog) -> Result<(), Problem> {
+        if let Some(class) = self
+            .point_class
+            .filter(|class| !POINT_CLASSES.contains(class))
+        {
+            let message = format!("point_class: `{class}` must be 1, 2, 3 or 9");
+            return Err(Problem::bad_request(message));
+        }
         let departments = catalog.departments().iter();
         let departments: Vec<_> = departments.map(|known| known.id.as_str()).collect();
         let states = CameraState::ALL.map(CameraState::name);
@@ -447,6 +459,7 @@ fn is_about(camera: &Camera, q: &str) -> bool {
     texts.any(|text| text.to_lowercase().contains(q))
 }
 
+pub(super) const POINT_CLASSES: [u8; 4] = [1, 2, 3, 9];
 const RADIUS_USUAL: f64 = 500.0;
 const RADIUS_MAX: f64 = 5_000.0;
 const BUFFER_MAX: f64 = 1_000.0;

@@ -104,9 +104,15 @@ pub(super) struct Wanted {
 /// Looks at a file of cameras: nothing changes
 #[utoipa::path(
     post, path = "/api/v1/imports", operation_id = "plan_import", tag = "imports",
-    params(Wanted), request_body(content = Upload, content_type = "multipart/form-data"),
+    params(Wanted), request_body(content = Upload, content_type = "multipart/form-data", example = json!({
+        "file": "name,department,url\n西门,education,rtsp://10.11.0.8:554/live\n",
+    })),
     responses(
-        (status = 200, description = "What it would do", body = ImportItem),
+        (status = 200, description = "What it would do", body = ImportItem, links(
+            ("show" = (operation_id = "show_import", parameters(("id" = "$response.body#/id")))),
+            ("apply" = (operation_id = "apply_import", parameters(("id" = "$response.body#/id")))),
+            ("undo" = (operation_id = "undo_import", parameters(("id" = "$response.body#/id")))),
+        )),
         (status = 413, description = "The file is too large"),
         (status = 422, description = "The file cannot be used: each problem is told"),
         (status = 500, description = "The store does not keep it"),

@@ -5,7 +5,9 @@ use axum::body::Bytes;
 use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::schema::{Array, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, Array, Object, ObjectBuilder, SchemaType, Type,
+};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, HeaderBuilder, InfoBuilder, OpenApi, Ref, RefOr, Response,
@@ -16,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::Api;
 use super::camera_item::CameraItem;
+use super::camera_search::POINT_CLASSES;
 use super::problem::{PROBLEM_JSON, Problem};
 use crate::catalog::Level;
 use crate::catalog::geo::Datum;
@@ -199,6 +202,14 @@ pub(super) fn datum_or_unsure() -> Object {
     one_of(Datum::ALL.map(Datum::name).into_iter().chain(["unsure"]))
 }
 
+/// The classes that an inventory takes.
+pub(super) fn point_class() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .enum_values(Some(POINT_CLASSES))
+        .build()
+}
+
 pub(super) fn mode() -> Object {
     one_of(Mode::ALL.map(Mode::name))
 }
@@ -225,17 +236,38 @@ pub(super) struct CameraFields;
 
 impl PartialSchema for CameraFields {
     fn schema() -> RefOr<Schema> {
-        let kinds = [Type::String, Type::Number, Type::Boolean, Type::Null];
-        let fields = Column::all().fold(ObjectBuilder::new(), |fields, column| {
-            let field = ObjectBuilder::new().schema_type(SchemaType::from_iter(kinds.clone()));
-            fields.property(column.name(), field)
-        });
-        let description = "Fields by the names of the inventory; null takes one away";
-        RefOr::T(fields.description(Some(description)).into())
+        let said = "Fields by the names of the inventory; null takes one away";
+        RefOr::T(camera_fields().description(Some(said)).into())
     }
 }
 
 impl ToSchema for CameraFields {}
+
+/// Fields of a camera that is to be added.
+pub(super) struct NewCamera;
+
+impl PartialSchema for NewCamera {
+    fn schema() -> RefOr<Schema> {
+        let required = [Column::Name, Column::Department, Column::Url].into_iter();
+        let fields = required.fold(camera_fields(), |fields, column| {
+            fields.required(column.name())
+        });
+        let said = "Fields by the names of the inventory";
+        RefOr::T(fields.description(Some(said)).into())
+    }
+}
+
+impl ToSchema for NewCamera {}
+
+/// What stands in a cell may be text, a number, true or false.
+fn camera_fields() -> ObjectBuilder {
+    let kinds = [Type::String, Type::Number, Type::Boolean, Type::Null];
+    let fields = Column::all().fold(ObjectBuilder::new(), |fields, column| {
+        let field = ObjectBuilder::new().schema_type(SchemaType::from_iter(kinds.clone()));
+        fields.property(column.name(), field)
+    });
+    fields.additional_properties(Some(AdditionalProperties::FreeForm(false)))
+}
 
 const BEARER: &str = "bearer";
 const DESCRIPTION: &str = "Cameras of several departments, the platforms that see them, and who watches now. \
