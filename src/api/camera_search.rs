@@ -34,8 +34,7 @@ pub(super) struct Filter {
     gb_code: Option<String>,
     /// Part of a name, an address, a unit, or the department's own id.
     q: Option<String>,
-    /// `longitude,latitude`.
-    #[param(example = "113.134,27.828")]
+    /// `longitude,latitude`, as in `113.134,27.828`; not beside a geometry.
     near: Option<String>,
     /// Metres around `near`.
     #[param(minimum = 1, maximum = 5000)]

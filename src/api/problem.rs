@@ -164,7 +164,7 @@ impl IntoResponse for Problem {
 pub(super) async fn not_found() -> Problem {
     Problem::new(
         404,
-        "no_route",
+        "not_found",
         "Not found",
         "nothing is served at this path",
     )

@@ -124,7 +124,7 @@ impl Failed {
             ));
             return ExitCode::FAILURE;
         }
-        if self.code == "no_route" && matches!(place, Place::Http(_)) {
+        if message == NO_ROUTE && matches!(place, Place::Http(_)) {
             complain(&format!(
                 "huiju: {place}: {message}: either listen.http has no token, or this is done at the admin socket only"
             ));
@@ -267,6 +267,8 @@ fn failed(status: &str, value: &Value) -> Failed {
     }
 }
 
+/// What the API says of a path that it does not serve.
+const NO_ROUTE: &str = "nothing is served at this path";
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// A probe waits its turn; a reload says goodbye to platforms.
 const WORK_TIME: Duration = Duration::from_secs(130);

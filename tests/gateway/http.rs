@@ -48,7 +48,7 @@ async fn the_api_is_for_who_shows_the_token_and_for_nobody_else() {
         world.json(&["status", "--json"]).await["version"]
     );
     let answer = with_token(&world, "GET", "/api/v1/nothing").await;
-    assert_problem(&answer, 404, "no_route");
+    assert_problem(&answer, 404, "not_found");
     assert_eq!(world.metric(refused).await, 20.0);
 }
 
@@ -58,7 +58,7 @@ async fn without_a_token_there_is_health_only() {
     assert_eq!(world.request_http("GET", "/livez", &[]).await.status, 200);
     for path in ["/api/v1/status", "/api/openapi.json"] {
         let answer = with_token(&world, "GET", path).await;
-        assert_problem(&answer, 404, "no_route");
+        assert_problem(&answer, 404, "not_found");
     }
 }
 
@@ -73,7 +73,7 @@ async fn what_is_done_on_this_machine_is_not_served_on_tcp() {
         format!("/api/v1/cameras/{id}/disable"),
     ] {
         let answer = with_token(&world, "POST", &path).await;
-        assert_problem(&answer, 404, "no_route");
+        assert_problem(&answer, 404, "not_found");
     }
 }
 

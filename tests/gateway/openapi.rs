@@ -51,12 +51,11 @@ async fn what_a_document_has_is_served_and_nothing_else() {
             let place = path.replace("{id}", "nothing");
             for method in METHODS {
                 let answer = ask(&world, *is_http, method, &place).await;
-                let code = answer.json().map(|problem| problem["code"].clone());
-                let is_served = code
-                    .as_ref()
-                    .is_none_or(|code| code != "no_route" && code != "method_not_allowed");
+                let problem = answer.json().unwrap_or_default();
+                let is_served = problem["code"] != "method_not_allowed"
+                    && problem["detail"] != "nothing is served at this path";
                 let is_documented = operations.get(method.to_lowercase()).is_some();
-                assert_eq!(is_served, is_documented, "{method} {path}: {code:?}");
+                assert_eq!(is_served, is_documented, "{method} {path}: {problem}");
             }
         }
     }
@@ -181,7 +180,6 @@ async fn schemathesis_finds_nothing_that_is_not_as_documented() {
         ("/api/v1/cameras", "POST", 201),
         ("/api/v1/cameras/search", "POST", 200),
         ("/api/v1/imports", "POST", 200),
-        ("/api/v1/imports/{id}", "GET", 200),
     ] {
         let series = format!(
             "huiju_api_requests_total{{code=\"{code}\",method=\"{method}\",route=\"{route}\"}}"
