@@ -133,18 +133,17 @@ impl Place {
         catalog: &'a Catalog,
         after: Option<&Rank>,
     ) -> Vec<(&'a Arc<Camera>, Option<f64>)> {
-        let cameras = catalog.cameras();
-        let camera = |number: u32| cameras.get(usize::try_from(number).ok()?);
-        let with_distance = |found: Vec<(u32, f64)>| {
+        let with_distance = |found: Vec<(&'a Arc<Camera>, f64)>| {
             let found = found.into_iter();
             found
-                .filter_map(|(number, distance)| Some((camera(number)?, Some(distance))))
+                .map(|(camera, distance)| (camera, Some(distance)))
                 .collect()
         };
         match self {
             Self::Everywhere => {
                 let is_before =
                     |camera: &Arc<Camera>| after.is_some_and(|rank| camera.code <= rank.code);
+                let cameras = catalog.cameras();
                 let first = cameras.partition_point(is_before);
                 let cameras = cameras.iter().skip(first);
                 cameras.map(|camera| (camera, None)).collect()
@@ -153,9 +152,7 @@ impl Place {
             Self::Along(line, buffer) => with_distance(catalog.index().along(line, *buffer)),
             Self::Inside(area) => {
                 let found = catalog.index().inside(area).into_iter();
-                found
-                    .filter_map(|number| Some((camera(number)?, None)))
-                    .collect()
+                found.map(|camera| (camera, None)).collect()
             }
         }
     }
@@ -418,7 +415,10 @@ impl<'a> Wanted<'a> {
             |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
         let (filter, record, details) = (self.filter, &camera.record, &camera.record.details);
         is(&filter.department, &record.department)
-            && is(&filter.gb_code, camera.code.as_str())
+            && filter
+                .gb_code
+                .as_deref()
+                .is_none_or(|code| code == camera.code.as_str())
             && filter
                 .point_class
                 .is_none_or(|class| class == record.point_class)
@@ -426,7 +426,10 @@ impl<'a> Wanted<'a> {
             && self.is_in(Level::Community, &self.community, &details.community)
             && self.is_in(Level::Grid, &self.grid, &details.grid)
             && self.q.as_deref().is_none_or(|q| is_about(camera, q))
-            && is(&filter.state, sources.state(camera).state().name())
+            && filter
+                .state
+                .as_deref()
+                .is_none_or(|state| state == sources.state(camera).state().name())
     }
 
     fn is_in(

@@ -1,6 +1,6 @@
 //! The catalogue at one moment: shared as a whole, replaced as a whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::geo::Index;
@@ -9,13 +9,13 @@ use super::{Camera, CameraId, Department, GbCode, NodeKey, Regions, Registry};
 /// All cameras and departments, and the codes of the tree's nodes.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
+    /// By code.
     cameras: Vec<Arc<Camera>>,
-    by_id: HashMap<CameraId, usize>,
-    by_code: HashMap<GbCode, usize>,
+    codes: HashMap<CameraId, GbCode>,
     departments: Vec<Department>,
     nodes: HashMap<NodeKey, GbCode>,
     places: Places,
-    index: Index,
+    index: Index<Arc<Camera>>,
 }
 
 /// Where the gateway is, and what the divisions around it are called.
@@ -28,7 +28,7 @@ pub struct Places {
 }
 
 impl Catalog {
-    /// Puts a catalogue together; cameras are ordered by code.
+    /// Puts a catalogue together.
     pub fn new(
         mut cameras: Vec<Arc<Camera>>,
         departments: Vec<Department>,
@@ -36,45 +36,81 @@ impl Catalog {
         places: Places,
     ) -> Self {
         cameras.sort_by_key(|camera| camera.code);
-        let mut keys: Vec<NodeKey> = vec![NodeKey::Group];
-        keys.extend(
-            departments
-                .iter()
-                .map(|d| NodeKey::Department(d.id.clone())),
-        );
-        keys.extend(cameras.iter().filter_map(|camera| {
-            let organisation = camera.record.organisation.clone()?;
-            Some(NodeKey::Organisation(
-                camera.record.department.clone(),
-                organisation,
-            ))
-        }));
-        let nodes = keys
-            .into_iter()
-            .filter_map(|key| Some((key.clone(), registry.node(&key)?)));
-        let nodes = nodes.collect();
-        let by_id = cameras
-            .iter()
-            .enumerate()
-            .map(|(index, camera)| (camera.id, index))
-            .collect();
-        let by_code = cameras
-            .iter()
-            .enumerate()
-            .map(|(index, camera)| (camera.code, index))
-            .collect();
-        let index = Index::new((0..).zip(&cameras).filter_map(|(number, camera)| {
+        let codes = cameras.iter().map(|camera| (camera.id, camera.code));
+        let positions = cameras.iter().filter_map(|camera| {
             let position = camera.record.position?;
-            Some((number, position.nearest()))
-        }));
-        Self {
-            index,
-            cameras,
-            by_id,
-            by_code,
+            Some((camera.clone(), position.nearest()))
+        });
+        let mut catalog = Self {
+            codes: codes.collect(),
+            index: Index::new(positions),
+            nodes: HashMap::new(),
             departments,
-            nodes,
             places,
+            cameras: Vec::new(),
+        };
+        let departments = catalog.departments.iter();
+        let departments = departments.map(|department| NodeKey::Department(department.id.clone()));
+        let keys: Vec<_> = departments.chain([NodeKey::Group]).collect();
+        for key in keys {
+            catalog.learn_node(key, registry);
+        }
+        for camera in &cameras {
+            catalog.learn_organisation(camera, registry);
+        }
+        catalog.cameras = cameras;
+        catalog
+    }
+
+    /// The catalogue with other cameras: those that are `put` instead of what they were before, without those that are
+    /// `removed`. What stays is shared.
+    #[must_use]
+    pub fn changed(
+        &self,
+        put: Vec<Arc<Camera>>,
+        removed: &[CameraId],
+        registry: &Registry,
+    ) -> Self {
+        let mut catalog = self.clone();
+        let gone: HashSet<CameraId> = put
+            .iter()
+            .map(|camera| camera.id)
+            .chain(removed.iter().copied())
+            .collect();
+        for id in &gone {
+            if let Some(camera) = self.by_id(*id)
+                && let Some(position) = camera.record.position
+            {
+                catalog
+                    .index
+                    .remove(position.nearest(), |other| other.id == *id);
+            }
+            catalog.codes.remove(id);
+        }
+        catalog.cameras.retain(|camera| !gone.contains(&camera.id));
+        for camera in put {
+            if let Some(position) = camera.record.position {
+                catalog.index.put(camera.clone(), position.nearest());
+            }
+            catalog.codes.insert(camera.id, camera.code);
+            catalog.learn_organisation(&camera, registry);
+            catalog.cameras.push(camera);
+        }
+        catalog.cameras.sort_by_key(|camera| camera.code);
+        catalog
+    }
+
+    fn learn_organisation(&mut self, camera: &Camera, registry: &Registry) {
+        let record = &camera.record;
+        if let Some(organisation) = &record.organisation {
+            let key = NodeKey::Organisation(record.department.clone(), organisation.clone());
+            self.learn_node(key, registry);
+        }
+    }
+
+    fn learn_node(&mut self, key: NodeKey, registry: &Registry) {
+        if let Some(code) = registry.node(&key) {
+            self.nodes.insert(key, code);
         }
     }
 
@@ -88,8 +124,8 @@ impl Catalog {
         &self.places.regions
     }
 
-    /// Finds cameras by place; the numbers are those of [`Self::cameras`].
-    pub fn index(&self) -> &Index {
+    /// Finds cameras by place.
+    pub fn index(&self) -> &Index<Arc<Camera>> {
         &self.index
     }
 
@@ -100,12 +136,15 @@ impl Catalog {
 
     /// The camera with that id.
     pub fn by_id(&self, id: CameraId) -> Option<&Arc<Camera>> {
-        self.cameras.get(*self.by_id.get(&id)?)
+        self.by_code(*self.codes.get(&id)?)
     }
 
     /// The camera with that code.
     pub fn by_code(&self, code: GbCode) -> Option<&Arc<Camera>> {
-        self.cameras.get(*self.by_code.get(&code)?)
+        let found = self
+            .cameras
+            .binary_search_by_key(&code, |camera| camera.code);
+        self.cameras.get(found.ok()?)
     }
 
     /// The camera that text names: by id, else by code.

@@ -1,15 +1,14 @@
 //! Changes of cameras by imports and by the API: written first, then in force.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use tracing::error;
 
 use super::Gateway;
-use super::inventory::{assign_nodes, camera, places, record_of, reserved};
+use super::inventory::{assign_nodes, camera, record_of, reserved};
 use super::keeper::on_store;
 use crate::api::Refused;
-use crate::catalog::{Assigned, Camera, CameraId, Catalog, Registry};
+use crate::catalog::{Assigned, CameraId, Registry};
 use crate::clock::wall_clock;
 use crate::import::Card;
 use crate::store::{CardsChange, Step, StoredCard};
@@ -58,22 +57,10 @@ impl Gateway {
                 return Err(Refused::store(&error));
             }
         };
-        let gone: HashSet<CameraId> = assigned
-            .iter()
-            .map(|row| row.known.id)
-            .chain(removed)
-            .collect();
+        let put = assigned.into_iter();
+        let put = put.map(|row| Arc::new(camera(row, departments))).collect();
         let old = self.catalog.borrow().clone();
-        let stay = old.cameras().iter().filter(|c| !gone.contains(&c.id));
-        let mut cameras: Vec<Arc<Camera>> = stay.cloned().collect();
-        let new = assigned.into_iter().map(|row| camera(row, departments));
-        cameras.extend(new.map(Arc::new));
-        let catalog = Catalog::new(
-            cameras,
-            departments.clone(),
-            &self.registry,
-            places(&self.config),
-        );
+        let catalog = old.changed(put, &removed, &self.registry);
         self.catalog.send_replace(Arc::new(catalog));
         self.sources.follow();
         Ok(())

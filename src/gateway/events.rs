@@ -1,10 +1,12 @@
 //! Tells the feed of events what happens to cameras.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::reload::is_same_record;
 use crate::api::{Feed, Happened};
 use crate::catalog::Catalog;
 use crate::clock::wall_clock;
@@ -44,18 +46,33 @@ pub(super) async fn tell(
     }
 }
 
-/// What became other from one catalogue to the next.
+/// What became other from one catalogue to the next. Both are by code, which a camera has for good.
 fn difference(before: &Catalog, after: &Catalog) -> Vec<Happened> {
-    let removed = before.cameras().iter();
-    let removed = removed.filter(|camera| after.by_id(camera.id).is_none());
-    let mut happened: Vec<_> = removed.map(|camera| Happened::Removed(camera.id)).collect();
-    for camera in after.cameras() {
-        match before.by_id(camera.id) {
-            None => happened.push(Happened::Added(camera.id)),
-            Some(old) if Arc::ptr_eq(old, camera) || super::reload::is_same_record(old, camera) => {
+    let mut happened = Vec::new();
+    let (mut old, mut new) = (before.cameras().iter().peekable(), after.cameras().iter());
+    let mut next = new.next();
+    loop {
+        let order = match (old.peek(), next) {
+            (None, None) => return happened,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(before), Some(after)) => before.code.cmp(&after.code),
+        };
+        match (order, old.peek().copied(), next) {
+            (Ordering::Less, Some(before), _) => happened.push(Happened::Removed(before.id)),
+            (Ordering::Greater, _, Some(after)) => happened.push(Happened::Added(after.id)),
+            (Ordering::Equal, Some(before), Some(after)) => {
+                if !Arc::ptr_eq(before, after) && !is_same_record(before, after) {
+                    happened.push(Happened::Changed(after.id));
+                }
             }
-            Some(_) => happened.push(Happened::Changed(camera.id)),
+            _ => return happened,
+        }
+        if order != Ordering::Greater {
+            old.next();
+        }
+        if order != Ordering::Less {
+            next = new.next();
         }
     }
-    happened
 }

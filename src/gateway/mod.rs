@@ -155,7 +155,9 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         token,
     };
     gateway.begin(started).await;
-    gateway.keep(feed, &groups.keeping);
+    let keeping = &groups.keeping;
+    gateway.keep(keeping, feed);
+    keeping.spawn("watchdog", feed_watchdog(keeping.cancelled()));
     let listening = listeners.serve(&api);
     gateway.say_ready();
     let worked = gateway.work(&mut asked).await;
@@ -225,18 +227,13 @@ impl Gateway {
         self.platforms.finish_change(platforms).await;
     }
 
-    /// Starts who writes down and tells what happens.
-    fn keep(&self, feed: Feed, keeping: &Tasks) {
-        let keeper = keeper::run(
-            self.store.clone(),
-            self.sources.clone(),
-            keeping.cancelled(),
-        );
-        keeping.spawn("keeper", keeper);
+    /// Has states written down, and told to who follows.
+    fn keep(&self, keeping: &Tasks, feed: Feed) {
         let (catalog, sources) = (self.catalog.subscribe(), self.sources.clone());
+        let keeper = keeper::run(self.store.clone(), sources.clone(), keeping.cancelled());
+        keeping.spawn("keeper", keeper);
         let events = events::tell(feed, catalog, sources, keeping.cancelled());
         keeping.spawn("events", events);
-        keeping.spawn("watchdog", feed_watchdog(keeping.cancelled()));
     }
 
     /// Does what operators and the service manager say, until it is to stop.

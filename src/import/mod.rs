@@ -22,9 +22,7 @@ pub use clean::{Guess, Guesses, clean};
 pub use columns::{Column, NoColumn};
 pub use datums::settle_datums;
 pub use hint::{Hint, hint};
-pub use plan::{
-    Action, Known, Mode, Plan, PlannedRow, Request, TooManyMissing, catalog_digest, edit, plan, tag,
-};
+pub use plan::{Action, Known, Mode, Plan, PlannedRow, Request, TooManyMissing, edit, plan, tag};
 pub use record::{Row, to_record};
 
 use record::Field;

@@ -297,7 +297,7 @@ impl Answer {
     }
 }
 
-async fn request(
+pub(crate) async fn request(
     socket: &Path,
     method: &str,
     path: &str,

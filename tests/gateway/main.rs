@@ -24,6 +24,7 @@ mod http;
 mod imports;
 mod invites;
 mod judges;
+mod kills;
 mod lifecycle;
 mod misbehaviour;
 mod notices;

@@ -1,61 +1,90 @@
 //! Finds points by place: cells of a hundredth of a degree, about a kilometre.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::area::Bounds;
 use super::sphere::EARTH_RADIUS;
 use super::{Area, Line, Point};
 
-/// Points by place; each has a number of its owner's.
-#[derive(Clone, Debug, Default)]
-pub struct Index {
-    cells: HashMap<Cell, Vec<(u32, Point)>>,
+/// Points by place; each is of something. A copy shares the cells that are not changed.
+#[derive(Clone, Debug)]
+pub struct Index<T> {
+    cells: HashMap<Cell, Points<T>>,
 }
 
-impl Index {
+/// The points of a cell.
+type Points<T> = Arc<Vec<(T, Point)>>;
+
+impl<T> Default for Index<T> {
+    fn default() -> Self {
+        Self {
+            cells: HashMap::new(),
+        }
+    }
+}
+
+impl<T: Clone> Index<T> {
     /// Sorts points into cells.
-    pub fn new(points: impl Iterator<Item = (u32, Point)>) -> Self {
+    pub fn new(points: impl Iterator<Item = (T, Point)>) -> Self {
         let mut index = Self::default();
-        for (number, point) in points {
-            let cell = index.cells.entry(cell(point)).or_default();
-            cell.push((number, point));
+        for (of, point) in points {
+            index.put(of, point);
         }
         index
     }
 
-    /// The points within `radius` metres, with their distances; in no order.
-    pub fn near(&self, centre: Point, radius: f64) -> Vec<(u32, f64)> {
+    /// Adds a point.
+    pub fn put(&mut self, of: T, point: Point) {
+        let points = self.cells.entry(cell(point)).or_default();
+        Arc::make_mut(points).push((of, point));
+    }
+
+    /// Takes away what is at a point and `is_it`.
+    pub fn remove(&mut self, point: Point, is_it: impl Fn(&T) -> bool) {
+        let cell = cell(point);
+        if let Some(points) = self.cells.get_mut(&cell) {
+            let points = Arc::make_mut(points);
+            points.retain(|(of, _)| !is_it(of));
+            if points.is_empty() {
+                self.cells.remove(&cell);
+            }
+        }
+    }
+
+    /// What is within `radius` metres, with its distance; in no order.
+    pub fn near(&self, centre: Point, radius: f64) -> Vec<(&T, f64)> {
         let mut found = Vec::new();
         for (_, points) in self.cells(around(centre, radius)) {
-            found.extend(points.iter().filter_map(|(number, point)| {
+            found.extend(points.iter().filter_map(|(of, point)| {
                 let distance = centre.distance(*point);
-                (distance <= radius).then_some((*number, distance))
+                (distance <= radius).then_some((of, distance))
             }));
         }
         found
     }
 
-    /// The points inside an area; in no order.
-    pub fn inside(&self, area: &Area) -> Vec<u32> {
+    /// What is inside an area; in no order.
+    pub fn inside(&self, area: &Area) -> Vec<&T> {
         let mut found = Vec::new();
         for (cell, points) in self.cells(area.bounds()) {
             let part = area.part(bounds_of(cell));
             // Where no edge passes, one point stands for all.
             if part.is_crossed {
                 let inside = points.iter().filter(|(_, point)| part.contains(*point));
-                found.extend(inside.map(|(number, _)| *number));
+                found.extend(inside.map(|(of, _)| of));
             } else if points
                 .first()
                 .is_some_and(|(_, point)| part.contains(*point))
             {
-                found.extend(points.iter().map(|(number, _)| *number));
+                found.extend(points.iter().map(|(of, _)| of));
             }
         }
         found
     }
 
-    /// The points within `buffer` metres of a line, with their distances; in no order.
-    pub fn along(&self, line: &Line, buffer: f64) -> Vec<(u32, f64)> {
+    /// What is within `buffer` metres of a line, with its distance; in no order.
+    pub fn along(&self, line: &Line, buffer: f64) -> Vec<(&T, f64)> {
         let stretches: Vec<_> = line
             .stretches()
             .map(|(bounds, stretch)| (bounds.widened(buffer), stretch))
@@ -66,18 +95,18 @@ impl Index {
             let cell = bounds_of(cell);
             let close = stretches.iter().filter(|(bounds, _)| bounds.meets(cell));
             let close: Vec<_> = close.collect();
-            found.extend(points.iter().filter_map(|(number, point)| {
+            found.extend(points.iter().filter_map(|(of, point)| {
                 let close = close.iter().filter(|(bounds, _)| bounds.contains(*point));
                 let distances = close.map(|(_, stretch)| stretch.distance(*point));
                 let distance = distances.fold(f64::INFINITY, f64::min);
-                (distance <= buffer).then_some((*number, distance))
+                (distance <= buffer).then_some((of, distance))
             }));
         }
         found
     }
 
     /// The cells with points that meet a box.
-    fn cells(&self, bounds: Bounds) -> Vec<(Cell, &[(u32, Point)])> {
+    fn cells(&self, bounds: Bounds) -> Vec<(Cell, &[(T, Point)])> {
         let (west, south) = cell(Point {
             longitude: bounds.west,
             latitude: bounds.south,
@@ -172,7 +201,7 @@ mod tests {
             let radius = 200.0 + f64::from(*number);
             let all = points.iter();
             let expected = all.filter(|(_, point)| centre.distance(*point) <= radius);
-            let found = index.near(*centre, radius).into_iter().map(|(n, _)| n);
+            let found = index.near(*centre, radius).into_iter().map(|(n, _)| *n);
             assert_eq!(sorted(found), sorted(expected.map(|(n, _)| *n)));
             let other = Point {
                 longitude: centre.longitude + 0.05,
@@ -181,7 +210,7 @@ mod tests {
             let line = Line::new(vec![*centre, other], 2).unwrap();
             let all = points.iter();
             let expected = all.filter(|(_, point)| line.distance(*point) <= radius);
-            let found = index.along(&line, radius).into_iter().map(|(n, _)| n);
+            let found = index.along(&line, radius).into_iter().map(|(n, _)| *n);
             assert_eq!(sorted(found), sorted(expected.map(|(n, _)| *n)));
             let third = Point {
                 longitude: centre.longitude,
@@ -191,10 +220,30 @@ mod tests {
             let all = points.iter();
             let expected = all.filter(|(_, point)| area.contains(*point));
             let expected = sorted(expected.map(|(n, _)| *n));
-            assert_eq!(sorted(index.inside(&area).into_iter()), expected);
+            assert_eq!(sorted(index.inside(&area).into_iter().copied()), expected);
         }
         let world = Area::new(vec![vec![box_of(-180.0, -90.0, 180.0, 90.0)]], 5).unwrap();
         assert_eq!(index.inside(&world).len(), points.len());
+    }
+
+    #[test]
+    fn what_is_put_and_removed_later_is_found_as_if_it_had_always_been_so() {
+        let point = |n: u32| Point {
+            longitude: 113.0 + f64::from(n) * 0.003,
+            latitude: 27.8,
+        };
+        let mut index = Index::new((0..10).map(|n| (n, point(n))));
+        let before = index.clone();
+        index.put(10, point(3));
+        for gone in [3, 9] {
+            index.remove(point(gone), |n| *n == gone);
+        }
+        let all = |index: &Index<u32>| {
+            let found = index.near(point(5), 10_000.0).into_iter();
+            sorted(found.map(|(n, _)| *n))
+        };
+        assert_eq!(all(&index), [0, 1, 2, 4, 5, 6, 7, 8, 10]);
+        assert_eq!(all(&before), (0..10).collect::<Vec<_>>());
     }
 
     #[test]
@@ -243,11 +292,12 @@ mod tests {
             let inside = points.iter().filter(|(_, point)| area.contains(*point));
             let expected = sorted(inside.map(|(n, _)| *n));
             assert!(!expected.is_empty() && expected.len() < points.len());
-            assert_eq!(sorted(index.inside(&area).into_iter()), expected);
+            assert_eq!(sorted(index.inside(&area).into_iter().copied()), expected);
 
             let line = (0..corners).map(|_| at(113.0 + 0.4 * random(), 27.6 + 0.4 * random()));
             let line = Line::new(line.collect(), 1000).unwrap();
-            let mut found = index.along(&line, 60.0);
+            let found = index.along(&line, 60.0).into_iter();
+            let mut found: Vec<_> = found.map(|(n, metres)| (*n, metres)).collect();
             found.sort_by_key(|(number, _)| *number);
             let measured = points.iter().map(|(n, point)| (*n, line.distance(*point)));
             let expected: Vec<_> = measured.filter(|(_, metres)| *metres <= 60.0).collect();

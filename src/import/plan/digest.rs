@@ -1,5 +1,7 @@
 //! Digests that tell whether something is still what it was.
 
+use std::time::UNIX_EPOCH;
+
 use sha2::{Digest, Sha256};
 
 use super::{PlannedRow, Request};
@@ -9,39 +11,36 @@ use crate::import::card::Card;
 /// Changes with whatever is said of a camera. No secret is in it: a short password could be found by trying. One that
 /// changes alone is told by when it was given.
 pub fn tag(camera: &Camera) -> String {
-    hex::encode(camera_hash(camera).get(..16).unwrap_or_default())
-}
-
-/// Changes with whatever is said of any camera.
-pub fn catalog_digest(catalog: &Catalog) -> String {
-    hex::encode(catalog_hash(catalog))
-}
-
-fn catalog_hash(catalog: &Catalog) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for camera in catalog.cameras() {
-        hash.update(camera_hash(camera));
-    }
-    hash.finalize().into()
-}
-
-fn camera_hash(camera: &Camera) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(camera.id.as_str());
     hash.update(camera.code.as_str());
     let (open, _) = Card::of(&camera.record).to_text();
     hash.update(open);
-    if let Some(given) = &camera.record.origin.given {
-        let at = given.at.duration_since(std::time::UNIX_EPOCH);
-        hash.update(at.unwrap_or_default().as_millis().to_be_bytes());
-    }
-    hash.finalize().into()
+    hash.update(version(camera));
+    hash.finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// When a record was given, and by which import: none is given twice in a millisecond. A declared one has no version; what
+/// a plan makes of it is in the plan.
+fn version(camera: &Camera) -> [u8; 16] {
+    let given = camera.record.origin.given.as_ref();
+    let (at, import) = given.map_or((UNIX_EPOCH, None), |given| (given.at, given.import));
+    let at = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let both = at.as_millis() << 64 | u128::from(import.unwrap_or_default());
+    both.to_be_bytes()
 }
 
 /// Of a plan: what it is made against, what was asked, and what it would do.
 pub(super) fn plan_digest(catalog: &Catalog, request: &Request, rows: &[PlannedRow]) -> String {
     let mut hash = Sha256::new();
-    hash.update(catalog_hash(catalog));
+    for camera in catalog.cameras() {
+        hash.update(camera.id.as_str());
+        hash.update(version(camera));
+    }
     let mut say = |text: &str| {
         hash.update(text.len().to_be_bytes());
         hash.update(text);

@@ -22,7 +22,7 @@ use crate::catalog::{
 };
 use crate::problem::Problem;
 
-pub use digest::{catalog_digest, tag};
+pub use digest::tag;
 
 /// What is asked of an import.
 #[derive(Clone, Debug, Eq, PartialEq)]
