@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -12,8 +13,10 @@ use super::Api;
 use super::camera_item::{CameraItem, Page};
 use super::openapi;
 use super::problem::Problem;
+use super::table::Format;
 use crate::catalog::geo::{Area, Datum, Line, Point, Sight};
 use crate::catalog::{Camera, Catalog, GbCode, Level};
+use crate::import::sheet_of;
 use crate::ledger::State as CameraState;
 use crate::problem::none_of;
 use crate::source::Sources;
@@ -43,6 +46,9 @@ pub(super) struct Filter {
     #[param(schema_with = openapi::datum)]
     datum: Option<String>,
     fields: Option<String>,
+    /// All that are so, in one file that imports back unchanged; not beside a geometry.
+    #[param(schema_with = openapi::table)]
+    format: Option<String>,
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     cursor: Option<String>,
@@ -81,8 +87,9 @@ pub(super) async fn search(
 ) -> Result<Json<Page>, Problem> {
     let Query(filter) = filter?;
     let Json(geometry) = geometry?;
-    if filter.near.is_some() {
-        return Err(Problem::bad_request("near and a geometry: leave one out"));
+    if filter.near.is_some() || filter.format.is_some() {
+        let message = "near or format, and a geometry: leave one out";
+        return Err(Problem::bad_request(message));
     }
     let place = Place::of(geometry, filter.datum()?)?;
     filter.find_at(&place, &api)
@@ -263,8 +270,33 @@ impl<'a> Found<'a> {
 }
 
 impl Filter {
+    /// The cameras that are so, near a place if one is named: a page of them, or all in one file.
+    pub(super) async fn answer(&self, api: &Api) -> Result<Response, Problem> {
+        let Some(format) = Format::of(self.format.as_deref())? else {
+            return Ok(self.find(api)?.into_response());
+        };
+        for (name, is_given) in [
+            ("fields", self.fields.is_some()),
+            ("limit", self.limit.is_some()),
+            ("cursor", self.cursor.is_some()),
+            ("near", self.near.is_some()),
+        ] {
+            if is_given {
+                let message = format!("{name}: a file has all cameras, and all of each");
+                return Err(Problem::bad_request(message));
+            }
+        }
+        let catalog = api.0.catalog.borrow().clone();
+        self.check(&catalog)?;
+        let (wanted, sources) = (Wanted::new(self, &catalog), &api.0.sources);
+        let cameras = catalog.cameras().iter();
+        let cameras = cameras.filter(|camera| wanted.is(camera, sources));
+        let rows = sheet_of(cameras.map(|camera| &**camera));
+        format.answer("cameras", rows).await
+    }
+
     /// A page of the cameras that are so, near a place if one is named.
-    pub(super) fn find(&self, api: &Api) -> Result<Json<Page>, Problem> {
+    fn find(&self, api: &Api) -> Result<Json<Page>, Problem> {
         let place = match &self.near {
             None if self.radius.is_some() => {
                 return Err(Problem::bad_request("radius is metres around near"));

@@ -18,14 +18,18 @@ use crate::catalog::geo::Datum;
 #[utoipa::path(
     get, path = "/api/v1/cameras", operation_id = "list_cameras", tag = "cameras",
     params(Filter),
-    responses((status = 200, description = "A page of cameras", body = Page))
+    responses((status = 200, description = "A page of cameras, or a table of all", content(
+            (Page = "application/json"),
+            (String = "text/csv"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        )))
 )]
 pub(super) async fn list(
     State(api): State<Api>,
     filter: Result<Query<Filter>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Response, Problem> {
     let Query(filter) = filter?;
-    filter.find(&api)
+    filter.answer(&api).await
 }
 
 /// One camera

@@ -47,6 +47,8 @@ pub struct Summary {
     pub refuse: usize,
     /// Cameras that are disabled since no row is them.
     pub disable: usize,
+    /// Rows that are no rows of a camera.
+    pub skip: usize,
     /// Fields that were taken for something else than they say.
     pub guesses: usize,
     /// What is to be said of the file.
@@ -83,11 +85,11 @@ impl Summary {
 pub struct ImportRow {
     /// Its line, or its row in a spreadsheet; 0 for a camera that is in no row.
     pub row: u64,
-    /// `add`, `change`, `keep`, `refuse` or `disable`.
+    /// `add`, `change`, `keep`, `refuse`, `disable`, or `skip` of a row that is no row of a camera.
     pub action: String,
     /// The camera, where it was known.
     pub camera: Option<String>,
-    /// Its name.
+    /// Its name; `title`, `total` or `empty` of a row that is skipped.
     pub name: String,
     /// Why it is refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -95,10 +97,29 @@ pub struct ImportRow {
     /// What was taken for what.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guesses: Vec<GuessItem>,
+    /// What is left out, or is better otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What becomes other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ChangeItem>,
 }
+
+impl ImportRow {
+    /// All that is to be said of it, in one text.
+    pub fn note(&self) -> String {
+        let errors = self
+            .errors
+            .iter()
+            .map(|error| format!("错误 error: {error}"));
+        let guesses = self.guesses.iter();
+        let guesses = guesses.map(|guess| format!("推断 guess: {}", guess.message));
+        errors.chain(guesses).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// What is done with a row that is no row of a camera.
+pub const SKIP: &str = "skip";
 
 /// A field that was taken for something else than it says.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

@@ -4,16 +4,18 @@ use axum::Json;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
-use super::import_item::{ImportItem, ImportRow};
+use super::import_item::{ImportItem, ImportRow, SKIP};
 use super::openapi;
 use super::operations::{Operation, Refused};
 use super::problem::Problem;
+use super::table::Format;
 use crate::catalog::Given;
 use crate::clock::wall_clock;
 use crate::import::{Action, Mode, Request};
@@ -51,6 +53,13 @@ pub enum ImportOrder {
     List {
         /// The answer.
         answer: oneshot::Sender<Result<Vec<ImportItem>, Refused>>,
+    },
+    /// The sheet of one as it came, with what was said of its rows.
+    Marked {
+        /// Which.
+        id: u64,
+        /// The answer.
+        answer: oneshot::Sender<Result<(ImportItem, Vec<Vec<String>>), Refused>>,
     },
     /// One, with what was said of its rows.
     Show {
@@ -223,6 +232,9 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<Imports>, Proble
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
+    /// `xlsx` or `csv`: the sheet as it came, with a column of what is wrong.
+    #[param(schema_with = openapi::table)]
+    format: Option<String>,
     #[param(schema_with = openapi::action)]
     action: Option<String>,
     #[param(minimum = 1, maximum = 1000)]
@@ -235,7 +247,11 @@ pub(super) struct Page {
     get, path = "/api/v1/imports/{id}", operation_id = "show_import", tag = "imports",
     params(("id" = String, Path, description = "Its number"), Page),
     responses(
-        (status = 200, description = "The import with a page of its rows", body = ImportWithRows),
+        (status = 200, description = "The import with a page of its rows, or its sheet", content(
+            (ImportWithRows = "application/json"),
+            (String = "text/csv"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        )),
         (status = 404, description = "There is no such import"),
         (status = 500, description = "The store cannot be read"),
         (status = 503, description = "The gateway is stopping"),
@@ -245,16 +261,22 @@ pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
     page: Result<Query<Page>, QueryRejection>,
-) -> Result<Json<ImportWithRows>, Problem> {
+) -> Result<Response, Problem> {
     let id = number(&id)?;
     let Query(page) = page?;
+    if let Some(format) = Format::of(page.format.as_deref())? {
+        let marked = api.order(|answer| ImportOrder::Marked { id, answer });
+        let (import, rows) = marked.await?;
+        return format.answer(&import.file, rows).await;
+    }
     let limit = page.limit.unwrap_or(100);
     if !(1..=1000).contains(&limit) {
         return Err(Problem::bad_request("limit must be 1 to 1000"));
     }
-    let actions = Action::ALL.map(Action::name);
+    let actions = Action::ALL.map(Action::name).into_iter().chain([SKIP]);
+    let actions: Vec<_> = actions.collect();
     if let Some(action) = page.action.as_deref().filter(|a| !actions.contains(a)) {
-        let message = none_of(action, "action", actions.into_iter());
+        let message = none_of(action, "action", actions.iter().copied());
         return Err(Problem::bad_request(format!("action: {message}")));
     }
     let (import, rows) = api.order(|answer| ImportOrder::Show { id, answer }).await?;
@@ -270,7 +292,7 @@ pub(super) async fn show(
     items.truncate(limit);
     let next = has_more.then(|| (first + limit).to_string());
     let rows = Rows { items, next };
-    Ok(Json(ImportWithRows { import, rows }))
+    Ok(Json(ImportWithRows { import, rows }).into_response())
 }
 
 fn number(id: &str) -> Result<u64, Problem> {
@@ -330,7 +352,7 @@ impl Api {
     }
 
     /// A department that is none is a slip.
-    fn check_department(&self, id: &str) -> Result<(), Problem> {
+    pub(super) fn check_department(&self, id: &str) -> Result<(), Problem> {
         let catalog = self.0.catalog.borrow().clone();
         if catalog.department(id).is_some() {
             return Ok(());

@@ -20,11 +20,13 @@ mod openapi;
 mod operations;
 mod platforms;
 mod problem;
+mod quality;
 mod regions;
 mod routes;
 mod server;
 mod sessions;
 mod status;
+mod table;
 mod token;
 mod why;
 
@@ -47,7 +49,7 @@ pub use admin::bind_admin;
 pub use camera_edit::Edit;
 pub use feed::{Feed, Happened};
 pub use import_item::{
-    ChangeItem, GuessItem, ImportItem, ImportRow, Summary, rows_of_text, rows_to_text,
+    ChangeItem, GuessItem, ImportItem, ImportRow, SKIP, Summary, rows_of_text, rows_to_text,
 };
 pub use imports::ImportOrder;
 pub use operations::{Interval, Operation, Refused, ReloadReport};

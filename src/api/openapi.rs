@@ -202,6 +202,14 @@ pub(super) fn datum_or_unsure() -> Object {
     one_of(Datum::ALL.map(Datum::name).into_iter().chain(["unsure"]))
 }
 
+pub(super) fn table() -> Object {
+    one_of(["json", "csv", "xlsx"])
+}
+
+pub(super) fn report() -> Object {
+    one_of(["json", "text", "csv"])
+}
+
 /// The classes that an inventory takes.
 pub(super) fn point_class() -> Object {
     ObjectBuilder::new()

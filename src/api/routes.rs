@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::{
     Api, camera_edit, camera_search, cameras, departments, events, health, imports, openapi,
-    operations, platforms, regions, sessions, status, why,
+    operations, platforms, quality, regions, sessions, status, why,
 };
 
 /// For everybody, on every listener.
@@ -39,6 +39,7 @@ pub(super) fn rest() -> OpenApiRouter<Api> {
         .routes(routes!(regions::list))
         .routes(routes!(departments::list))
         .routes(routes!(events::follow))
+        .routes(routes!(quality::show))
         .routes(routes!(imports::list, imports::plan).layer(uploads))
         .routes(routes!(imports::show))
         .routes(routes!(imports::apply))

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::channel::channel_of;
 use super::{CameraId, Details, GbCode, Position};
 
 /// When a camera is pulled.
@@ -81,6 +82,11 @@ impl Location {
         } else {
             format!("rtsp://{host}:{port}")
         }
+    }
+
+    /// The channel of a recorder that the path names, where it has one of the known forms.
+    pub fn channel(&self) -> Option<u16> {
+        channel_of(self.path.expose())
     }
 
     /// What tells cameras apart: host, port, path and query, values of secret parameters masked.

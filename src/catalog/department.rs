@@ -69,9 +69,9 @@ impl Department {
             .any(|network| network.contains(&address))
     }
 
-    /// Whether a row that names its department so means this one.
+    /// Whether a row that names its department so means this one; no two ids differ by case alone.
     pub fn is_called(&self, name: &str) -> bool {
-        self.id == name || self.name == name
+        self.id.eq_ignore_ascii_case(name) || self.name == name
     }
 
     /// A department for tests.

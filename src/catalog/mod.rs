@@ -2,15 +2,19 @@
 //!
 //! `import` brings records, `store` keeps identities and codes, `sink::gb28181` serves the tree.
 
+mod alike;
 mod allocate;
 mod camera;
+mod channel;
 mod code;
 mod department;
 mod details;
+mod duplicates;
 pub mod geo;
 mod identity;
 pub mod normalise;
 mod position;
+pub mod quality;
 mod regions;
 mod snapshot;
 mod tree;
@@ -20,6 +24,7 @@ pub use camera::{Camera, Given, Location, Origin, Pull, Record, Secret, Upkeep};
 pub use code::{CodeError, GbCode, kind, pad_civil_code};
 pub use department::{Department, DepartmentLimits};
 pub use details::Details;
+pub use duplicates::{Duplicate, Sameness, duplicates};
 pub use identity::CameraId;
 pub use position::Position;
 pub use regions::{Level, Region, Regions};

@@ -65,7 +65,7 @@ impl Client {
         Self { config, url }
     }
 
-    /// Asks for `path` and returns the answer; prints why not.
+    /// Asks for `path` and returns the answer, a plain text as a string; prints why not.
     pub(super) async fn get(&self, path: &str) -> Result<Value, ExitCode> {
         self.ask(Method::GET, path, None, ANSWER_TIME).await
     }
@@ -230,12 +230,17 @@ where
             .await
             .map_err(|error| text(&error))?;
         let status = response.status();
+        let kind = response.headers().get(CONTENT_TYPE);
+        let is_text = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
         let body = Limited::new(response.into_body(), BODY_BYTES_MAX)
             .collect()
             .await;
         let body = body.map_err(|error| text(&error))?.to_bytes();
         if status.is_success() && body.is_empty() {
             return Ok(Value::Null);
+        }
+        if status.is_success() && is_text {
+            return Ok(Value::String(String::from_utf8_lossy(&body).into_owned()));
         }
         let value: Value = serde_json::from_slice(&body).map_err(|error| text(&error))?;
         if status.is_success() {

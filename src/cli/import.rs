@@ -197,6 +197,7 @@ fn lines(row: &Value) -> Vec<String> {
     };
     let errors = list("errors").filter_map(Value::as_str);
     let guesses = list("guesses").map(|guess| text(guess, "message"));
+    let warnings = list("warnings").filter_map(Value::as_str);
     let changes = list("changes").map(|change| {
         let (field, before, after) = (
             text(change, "field"),
@@ -208,6 +209,7 @@ fn lines(row: &Value) -> Vec<String> {
     let mut lines: Vec<_> = errors
         .map(str::to_owned)
         .chain(guesses)
+        .chain(warnings.map(str::to_owned))
         .chain(changes)
         .collect();
     if mark == "=" && lines.is_empty() {

@@ -9,6 +9,7 @@ mod import;
 mod platforms;
 mod reload;
 mod remote;
+mod report;
 mod run;
 mod sessions;
 mod status;
@@ -56,6 +57,8 @@ enum Command {
     Platform(PlatformCommand),
     /// Look at a spreadsheet of cameras, take it over, or undo that.
     Import(import::What),
+    /// How good what is known of cameras is, and what would make it better.
+    Report(report::What),
     /// Who watches now.
     #[command(subcommand)]
     Session(SessionCommand),
@@ -153,6 +156,7 @@ impl Cli {
             },
             Command::Reload(how) => reload::run(&client, &how, json).await,
             Command::Import(what) => import::run(&client, what, json).await,
+            Command::Report(what) => report::run(&client, &what, json).await,
             Command::Status => status::run(&client, json).await,
             Command::Camera(command) => command.run(&client, json).await,
             Command::Platform(PlatformCommand::List) => platforms::list(&client, json).await,

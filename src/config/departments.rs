@@ -28,7 +28,8 @@ pub(super) fn read(root: &Section<'_>) -> Vec<Department> {
     let mut departments: Vec<Department> = Vec::new();
     for section in &sections {
         let department = department(section);
-        if departments.iter().any(|other| other.id == department.id) && !department.id.is_empty() {
+        let is_same = |other: &Department| other.id.eq_ignore_ascii_case(&department.id);
+        if departments.iter().any(is_same) && !department.id.is_empty() {
             section.fail("id", format!("`{}` stands twice", department.id));
         }
         departments.push(department);

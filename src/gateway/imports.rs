@@ -8,12 +8,12 @@ use super::Gateway;
 use super::cards::{Changed, Former};
 use super::keeper::{SharedStore, on_store};
 use crate::api::{
-    ChangeItem, GuessItem, ImportItem, ImportOrder, ImportRow, Refused, Summary, rows_of_text,
-    rows_to_text, timestamp,
+    ChangeItem, GuessItem, ImportItem, ImportOrder, ImportRow, Refused, SKIP, Summary,
+    rows_of_text, rows_to_text, timestamp,
 };
 use crate::catalog::Given;
 use crate::clock::wall_clock;
-use crate::import::{self, Known, Mode, Plan, PlannedRow, Request};
+use crate::import::{self, Known, Mode, Plan, PlannedRow, Request, Sheet};
 use crate::problem::Problem;
 use crate::store::{Import, NewImport, Progress, Step};
 use crate::task::blocking;
@@ -49,6 +49,9 @@ impl Gateway {
                 let items = kept.map(|all| all.iter().map(item).collect());
                 drop(answer.send(items.map_err(|error| Refused::store(&error))));
             }
+            ImportOrder::Marked { id, answer } => {
+                drop(answer.send(self.marked_import(id).await));
+            }
             ImportOrder::Show { id, answer } => drop(answer.send(self.show_import(id).await)),
         }
     }
@@ -73,6 +76,22 @@ impl Gateway {
         };
         let rows = rows_of_text(&report).map_err(|error| Refused::store(&error))?;
         Ok((item(&import), rows))
+    }
+
+    /// The sheet as it came, with what was said of its rows.
+    async fn marked_import(&self, id: u64) -> Result<(ImportItem, Vec<Vec<String>>), Refused> {
+        let (import, rows) = self.show_import(id).await?;
+        let bytes = on_store(&self.store, move |store| store.import_file(id)).await;
+        let bytes = bytes.map_err(|error| Refused::store(&error))?;
+        let bytes = bytes.ok_or_else(|| no_import(id))?;
+        let marking = blocking(move || {
+            let sheet = import::read_sheet(&import.file, &bytes).map_err(|problems| {
+                Refused::file(problems.iter().map(ToString::to_string).collect())
+            })?;
+            let says = rows.iter().map(|row| (row.row, row.note())).collect();
+            Ok((import, import::marked(&sheet, &says)))
+        });
+        marking.await
     }
 
     async fn import(&self, id: u64) -> Result<Import, Refused> {
@@ -163,8 +182,8 @@ async fn plan_and_keep(
     known: Known,
 ) -> Result<ImportItem, Refused> {
     let planned = blocking(move || {
-        let (plan, warnings) = plan_of(&bytes, &request, &known)?;
-        let (summary, rows) = report(&plan, &warnings);
+        let (plan, sheet) = plan_of(&bytes, &request, &known)?;
+        let (summary, rows) = report(&plan, &sheet);
         let import = Import {
             id: 0,
             file: request.file,
@@ -194,31 +213,38 @@ async fn plan_and_keep(
     Ok(item(&import))
 }
 
-/// The plan of a file, and what is to be said of the file.
-fn plan_of(
-    bytes: &[u8],
-    request: &Request,
-    known: &Known,
-) -> Result<(Plan, Vec<Problem>), Refused> {
+/// The plan of a file, and the file.
+fn plan_of(bytes: &[u8], request: &Request, known: &Known) -> Result<(Plan, Sheet), Refused> {
     let told = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect();
-    let rows = import::read_bytes(&request.file, bytes)
+    let mut sheet = import::read_sheet(&request.file, bytes)
         .map_err(|problems| Refused::file(told(problems)))?;
-    let mut plan =
+    let rows = std::mem::take(&mut sheet.rows);
+    let plan =
         import::plan(rows, request, known).map_err(|error| Refused::removals(error.to_string()))?;
-    let warnings = std::mem::take(&mut plan.warnings);
-    Ok((plan, warnings))
+    Ok((plan, sheet))
 }
 
-fn report(plan: &Plan, warnings: &[Problem]) -> (Summary, Vec<ImportRow>) {
+fn report(plan: &Plan, sheet: &Sheet) -> (Summary, Vec<ImportRow>) {
+    let warnings = sheet.warnings.iter().chain(&plan.warnings);
     let mut summary = Summary {
-        warnings: warnings.iter().map(ToString::to_string).collect(),
+        warnings: warnings.map(ToString::to_string).collect(),
+        skip: sheet.skipped.len(),
         ..Summary::default()
     };
     for row in &plan.rows {
         summary.count(row.action);
         summary.guesses += row.guesses.len();
     }
-    (summary, plan.rows.iter().map(row_item).collect())
+    let mut rows: Vec<_> = plan.rows.iter().map(row_item).collect();
+    rows.extend(sheet.skipped.iter().map(|skipped| ImportRow {
+        row: skipped.row,
+        action: SKIP.to_owned(),
+        name: skipped.why.name().to_owned(),
+        ..ImportRow::default()
+    }));
+    // What is in no row comes last.
+    rows.sort_by_key(|row| if row.row == 0 { u64::MAX } else { row.row });
+    (summary, rows)
 }
 
 fn row_item(row: &PlannedRow) -> ImportRow {
@@ -239,6 +265,7 @@ fn row_item(row: &PlannedRow) -> ImportRow {
         name: row.name.clone(),
         errors: row.errors.iter().map(ToString::to_string).collect(),
         guesses: guesses.collect(),
+        warnings: row.warnings.iter().map(ToString::to_string).collect(),
         changes: changes.collect(),
     }
 }

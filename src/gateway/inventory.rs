@@ -9,7 +9,7 @@ use crate::catalog::{
     Places, Record, Regions, Registry,
 };
 use crate::config::Config;
-use crate::import::{self, Card, Guesses, Hint};
+use crate::import::{self, Card, Guesses, Hint, Terms};
 use crate::problem::Problem;
 use crate::store::{self, Store, StoredCard};
 
@@ -38,6 +38,12 @@ pub fn read_inventory(
 ) -> Result<Inventory, Vec<Problem>> {
     let mut inventory = Inventory::default();
     let (mut broken, mut guesses) = (Vec::new(), Guesses::default());
+    let terms = Terms {
+        departments,
+        regions,
+        only: None,
+        exact_departments: true,
+    };
     for file in files {
         match import::read_rows(file) {
             Ok(rows) => {
@@ -46,13 +52,15 @@ pub fn read_inventory(
                     .warnings
                     .extend(import::warnings(&rows, departments));
                 for row in rows {
-                    let (row, taken) = import::clean(row);
-                    guesses.note(&row.file, &taken);
-                    match import::to_record(&row, departments) {
+                    let mut cleaned = import::clean(row, &terms);
+                    guesses.note(&cleaned);
+                    cleaned.row.drop_empty();
+                    match import::to_record(&cleaned.row, departments) {
                         Ok(record) => inventory.records.push(record),
                         Err(problems) => {
+                            let hint = import::hint(&cleaned.row, departments);
                             inventory.rejected.extend(problems);
-                            inventory.refused.push(import::hint(&row, departments));
+                            inventory.refused.push(hint);
                         }
                     }
                 }
@@ -61,6 +69,11 @@ pub fn read_inventory(
         }
     }
     if broken.is_empty() {
+        for (place, guess) in import::distinguish_names(&mut inventory.records) {
+            if let Some(record) = inventory.records.get(place) {
+                guesses.note_guess(&record.origin.file, &guess);
+            }
+        }
         let unsure = import::settle_datums(&mut inventory.records, regions);
         inventory.warnings.extend(guesses.warnings());
         inventory.warnings.extend(unsure);

@@ -80,9 +80,26 @@ impl Column {
         })
     }
 
-    /// All that this version reads.
+    /// The contract's names of all columns, and those of columns that have no meaning yet.
+    pub(super) fn contract() -> impl Iterator<Item = (Option<Self>, &'static str)> {
+        let known = TABLE.iter().map(|(column, en, zh)| (Some(*column), en, zh));
+        let later = LATER.iter().map(|(en, zh)| (None, en, zh));
+        known
+            .chain(later)
+            .flat_map(|(column, en, zh)| [(column, *en), (column, *zh)])
+    }
+
+    /// All columns, in the order in which they are written.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|(column, ..)| *column)
+    }
+
+    /// The Chinese name.
+    pub fn chinese(self) -> &'static str {
+        TABLE
+            .iter()
+            .find(|(column, ..)| *column == self)
+            .map_or("", |(.., chinese)| chinese)
     }
 
     /// The English name.

@@ -1,27 +1,15 @@
 //! CSV as spreadsheets write it: UTF-8 with or without BOM, else GB18030.
 
-use std::borrow::Cow;
-
-use encoding_rs::GB18030;
-
+use super::Read;
 use super::columns::{Column, NoColumn};
 use super::record::{Field, Row};
-use super::{Read, cut_off};
+use super::text::{cut_off, decode, unclosed_quote};
 use crate::problem::Problem;
 
 /// Reads the rows; line and column of a field count from 1, the column in fields.
 pub(super) fn read(file: &str, bytes: &[u8]) -> Read {
-    read_with(
-        file,
-        bytes,
-        &[Column::Name, Column::Department, Column::Url],
-    )
-}
-
-/// As [`read`], with the columns that are `needed`.
-pub(super) fn read_with(file: &str, bytes: &[u8], needed: &[Column]) -> Read {
-    let text = decode(bytes);
-    if let Some(problem) = cut_off(file, &text).or_else(|| unclosed_quote(file, &text)) {
+    let text = decode(bytes).text;
+    if let Some(problem) = cut_off(file, &text).or_else(|| unclosed_quote(file, &text, b',')) {
         return Err(vec![problem]);
     }
     let fail = |line, message| vec![Problem::new(file, line, 0, message)];
@@ -35,7 +23,7 @@ pub(super) fn read_with(file: &str, bytes: &[u8], needed: &[Column]) -> Read {
         Some(Err(error)) => return Err(fail(1, error.to_string())),
         None => return Err(fail(0, "is empty".to_owned())),
     };
-    let columns = columns(file, &header, needed)?;
+    let columns = columns(file, &header)?;
     let mut rows = Vec::new();
     for record in records {
         let record = record.map_err(|error| {
@@ -79,33 +67,8 @@ pub(super) fn read_with(file: &str, bytes: &[u8], needed: &[Column]) -> Read {
     Ok(rows)
 }
 
-/// A quote that opens a field and is never closed takes all rows behind it into that field.
-fn unclosed_quote(file: &str, text: &str) -> Option<Problem> {
-    let (mut line, mut opened_at, mut is_at_start) = (1, None, true);
-    for byte in text.bytes() {
-        match (byte, opened_at) {
-            (b'"', None) if is_at_start => opened_at = Some(line),
-            // Two quotes inside a field stand for one: closed and opened again.
-            (b'"', Some(_)) => opened_at = None,
-            _ => {}
-        }
-        is_at_start = opened_at.is_none() && matches!(byte, b',' | b'\n' | b'\r' | b'"');
-        line += u64::from(byte == b'\n');
-    }
-    opened_at.map(|line| Problem {
-        file: file.to_owned(),
-        line,
-        column: 0,
-        message: "a quote opens here and is never closed".to_owned(),
-    })
-}
-
 /// The columns of the header, or all that is wrong with it.
-fn columns(
-    file: &str,
-    header: &csv::StringRecord,
-    needed: &[Column],
-) -> Result<Vec<Column>, Vec<Problem>> {
+fn columns(file: &str, header: &csv::StringRecord) -> Result<Vec<Column>, Vec<Problem>> {
     let fail = |column, message: String| Problem::new(file, 1, column, message);
     let read: Vec<_> = header.iter().map(Column::of).collect();
     let is_no_header = |read: &Result<Column, NoColumn>| {
@@ -130,8 +93,8 @@ fn columns(
             }
         }
     }
-    for needed in needed {
-        if !columns.contains(needed) && !meant.contains(needed) {
+    for needed in [Column::Name, Column::Department, Column::Url] {
+        if !columns.contains(&needed) && !meant.contains(&needed) {
             problems.push(fail(0, format!("column `{}` is missing", needed.name())));
         }
     }
@@ -158,16 +121,10 @@ fn no_header(header: &csv::StringRecord) -> String {
     }
 }
 
-fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    match str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => GB18030.decode_without_bom_handling(bytes).0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use encoding_rs::GB18030;
+
     use super::*;
 
     #[test]

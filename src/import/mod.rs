@@ -1,4 +1,4 @@
-//! Inventory files to records: CSV (UTF-8 with or without BOM, GB18030) and YAML.
+//! Inventory files to records: CSV (UTF-8 with or without BOM, GB18030) and YAML; spreadsheets of departments: `sheet`.
 //!
 //! A file that cannot be read, has no rows or a wrong header is an error as a whole; an error in a row
 //! refuses that row and no other.
@@ -9,21 +9,32 @@ mod columns;
 mod csv_file;
 mod datums;
 mod details;
+mod distinct;
+mod export;
 mod hint;
+mod marked;
 mod plan;
 mod record;
+mod sheet;
+mod text;
 mod url;
 mod yaml_file;
 
 use std::path::Path;
 
 pub use card::{Card, Change};
-pub use clean::{Guess, Guesses, clean};
+pub use clean::{Cleaned, Guess, Guesses, Terms, Warning, clean};
 pub use columns::{Column, NoColumn};
 pub use datums::settle_datums;
+pub use distinct::distinguish_names;
+pub use export::sheet_of;
 pub use hint::{Hint, hint};
+pub use marked::marked;
 pub use plan::{Action, Known, Mode, Plan, PlannedRow, Request, TooManyMissing, edit, plan, tag};
 pub use record::{Row, to_record};
+pub use sheet::{
+    Line, Sheet, SheetColumn, Skipped, Unwritable, Why, read_sheet, write_csv, write_xlsx,
+};
 
 use record::Field;
 
@@ -67,15 +78,6 @@ pub fn read_rows(path: &Path) -> Read {
         return Err(fail(format!("has more than {ROWS_MAX} rows")));
     }
     Ok(rows)
-}
-
-/// Reads the rows of a file that was uploaded; its name says which kind it is.
-///
-/// # Errors
-///
-/// The file as a whole cannot be used: all that is wrong with it.
-pub fn read_bytes(name: &str, bytes: &[u8]) -> Read {
-    csv_file::read_with(name, bytes, &[])
 }
 
 /// A file that holds passwords and can be read by others is refused.
@@ -123,16 +125,6 @@ pub fn warnings(rows: &[Row], departments: &[Department]) -> Vec<Problem> {
 
 const PASSWORD_IN_FILE: &str = "password: is a column for imports: write user and password into the \
                                 department's credentials, and their name into the column credential";
-
-/// A last line without an end: whoever wrote the file had not finished.
-fn cut_off(file: &str, text: &str) -> Option<Problem> {
-    let is_cut_off = !text.is_empty() && !text.ends_with(['\n', '\r']);
-    is_cut_off.then(|| {
-        let line = text.lines().count() as u64;
-        let message = "the last line has no end: the file is cut off, or needs a line break there";
-        Problem::new(file, line, 0, message)
-    })
-}
 
 const FILE_BYTES_MAX: u64 = 32 << 20;
 const ROWS_MAX: usize = 100_000;

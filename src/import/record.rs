@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::columns::Column;
-use super::url::split_url;
+use super::url::{other_protocol, split_url};
 use crate::catalog::geo::{Datum, Point};
+use crate::catalog::normalise::is_forbidden_place;
 use crate::catalog::{
     Department, Location, Origin, Position, Pull, Record, Secret, Upkeep, pad_civil_code,
 };
@@ -76,6 +77,12 @@ impl Row {
             wrong: None,
         });
         text.clone_into(&mut field.text);
+    }
+
+    /// Takes out the fields that say that there is nothing: a record has none of them.
+    pub fn drop_empty(&mut self) {
+        self.fields
+            .retain(|_, field| field.wrong.is_some() || !field.text.is_empty());
     }
 
     /// A problem at one of its fields, or of the row.
@@ -269,10 +276,11 @@ impl Check<'_> {
     ) -> Option<(Location, Option<(String, Secret)>)> {
         let Some((location, login)) = split_url(url) else {
             // The text may hold a password: it is not repeated.
-            self.fail(
-                Some(Column::Url),
-                "is not rtsp://host[:port]/path".to_owned(),
-            );
+            let mut message = "is not rtsp://host[:port]/path".to_owned();
+            if let Some(protocol) = other_protocol(url) {
+                message.push_str(&format!(": an address of {protocol} is no stream"));
+            }
+            self.fail(Some(Column::Url), message);
             return None;
         };
         let username = self.text(Column::Username);
@@ -393,14 +401,8 @@ impl Check<'_> {
     }
 
     fn upkeep(&mut self) -> Upkeep {
-        let place = self
-            .text(Column::PlaceType)
-            .unwrap_or_default()
-            .to_lowercase();
-        if FORBIDDEN_PLACES
-            .iter()
-            .any(|forbidden| place.contains(forbidden))
-        {
+        let place = self.text(Column::PlaceType);
+        if place.is_some_and(|place| is_forbidden_place(&place)) {
             return Upkeep::NotAllowed;
         }
         let disabled = self.parsed(
@@ -427,27 +429,6 @@ impl Check<'_> {
 const TEXT_BYTES_MAX: usize = 1024;
 /// The datum of a position whose datum nobody knows and nobody is to look for.
 pub(super) const UNSURE: &str = "unsure";
-/// State Council Order 799, article 8: guest rooms, dormitories, bathrooms, changing and nursing rooms.
-const FORBIDDEN_PLACES: [&str; 18] = [
-    "客房",
-    "宿舍",
-    "浴室",
-    "澡堂",
-    "卫生间",
-    "厕所",
-    "更衣",
-    "换衣",
-    "试衣",
-    "母婴",
-    "哺乳",
-    "guest_room",
-    "guest room",
-    "dormitory",
-    "bathroom",
-    "changing",
-    "nursing",
-    "toilet",
-];
 
 #[cfg(test)]
 mod tests {
@@ -469,7 +450,7 @@ mod tests {
                 "x.csv:3: name is missing",
                 "x.csv:3: longitude and latitude belong together",
                 "x.csv:3:2: department: `educatio` is none of education",
-                "x.csv:3:3: url: is not rtsp://host[:port]/path",
+                "x.csv:3:3: url: is not rtsp://host[:port]/path: an address of http is no stream",
                 "x.csv:3:11: point_class: `7` must be 1, 2, 3 or 9",
                 "x.csv:3:14: longitude: `200` must be degrees between -180 and 180",
             ]

@@ -46,6 +46,15 @@ pub(super) fn split_url(url: &str) -> Option<(Location, Option<(String, Secret)>
     Some((Location::new(host, port, path), login))
 }
 
+/// The protocol of an address that is of a web page, a device's service or a stream of another kind.
+pub(super) fn other_protocol(url: &str) -> Option<&'static str> {
+    let (scheme, _) = url.split_once("://")?;
+    let others = ["http", "https", "rtmp", "onvif"];
+    others
+        .into_iter()
+        .find(|other| other.eq_ignore_ascii_case(scheme))
+}
+
 /// Percent-decoding; text that is none stays as it is.
 fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());

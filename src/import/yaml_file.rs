@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::Read;
 use super::columns::Column;
 use super::record::{Field, Row};
-use super::{Read, cut_off};
+use super::text::cut_off;
 use crate::problem::Problem;
 use crate::yaml::{Node, Value, parse};
 

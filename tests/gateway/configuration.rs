@@ -263,7 +263,7 @@ async fn a_wrong_row_is_named_and_the_others_are_counted() {
     assert_eq!(
         said,
         "rows.csv:3:2: department: `helth` is none of education\n\
-         rows.csv:4:3: url: is not rtsp://host[:port]/path\n\
+         rows.csv:4:3: url: is not rtsp://host[:port]/path: an address of http is no stream\n\
          rows.csv:5:3: url: port 80 is none of the department's ports\n\
          rows.csv:5:3: url: 10.12.0.1 is outside the department's networks\n\
          1 cameras, 3 rows refused, 1 departments, 1 platforms\n"

@@ -108,7 +108,7 @@ async fn a_spreadsheet_is_looked_at_and_taken_over() {
     );
     assert_eq!(
         rows[2]["errors"][0],
-        "sheet.csv:4:2: url: is not rtsp://host[:port]/path"
+        "sheet.csv:4:2: url: is not rtsp://host[:port]/path: an address of http is no stream"
     );
     assert_eq!(catalogue(&world).await, "", "a look changes nothing");
 

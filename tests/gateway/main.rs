@@ -34,6 +34,7 @@ mod operations;
 mod operators;
 mod platform_misbehaviour;
 mod platform_quirks;
+mod quality;
 mod queries;
 mod raw;
 mod readers;

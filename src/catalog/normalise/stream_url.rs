@@ -27,7 +27,10 @@ pub fn stream_url(text: &str) -> Option<String> {
         }
         None => return None,
     };
-    (written != text).then_some(written)
+    // Capitals of the scheme mean nothing.
+    let is_same =
+        lower.starts_with(SCHEME) && slashed.get(SCHEME.len()..) == written.get(SCHEME.len()..);
+    (!is_same || slashed != text.trim()).then_some(written)
 }
 
 /// User and password before the last `@` that an address follows, where they hold what would end them.
@@ -43,11 +46,17 @@ fn begins_with_address(text: &str) -> bool {
         .is_some_and(|host| host.parse::<Ipv4Addr>().is_ok())
 }
 
-/// Percent-encodes what ends a user's name or a password; an `@` does not, and what is encoded already stays.
+/// Percent-encodes what ends a user's name or a password, and a `%` that encodes nothing; what is encoded already stays.
 fn encode(text: &str) -> String {
     let mut out = String::new();
-    for sign in text.chars() {
+    for (at, sign) in text.char_indices() {
+        let encodes = || {
+            let pair = text.get(at + 1..at + 3);
+            pair.is_some_and(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        };
         match sign {
+            '@' => out.push_str("%40"),
+            '%' if !encodes() => out.push_str("%25"),
             '/' => out.push_str("%2F"),
             '?' => out.push_str("%3F"),
             '#' => out.push_str("%23"),
@@ -57,6 +66,8 @@ fn encode(text: &str) -> String {
     }
     out
 }
+
+const SCHEME: &str = "rtsp://";
 
 #[cfg(test)]
 mod tests {
@@ -78,6 +89,14 @@ mod tests {
                 "rtsp://admin:12%2F34@10.11.0.1:8554/1",
             ),
             (
+                "rtsp://admin:p@ss@10.11.0.1/1",
+                "rtsp://admin:p%40ss@10.11.0.1/1",
+            ),
+            (
+                "rtsp://admin:a:b%zz@10.11.0.1/1",
+                "rtsp://admin:a:b%25zz@10.11.0.1/1",
+            ),
+            (
                 "rtsp://admin:p?ss w@10.11.0.1/1",
                 "rtsp://admin:p%3Fss%20w@10.11.0.1/1",
             ),
@@ -91,8 +110,10 @@ mod tests {
         for text in [
             "rtsp://10.11.0.1/1",
             "rtsp://admin:12345@10.11.0.1/1?a=b@c",
-            "rtsp://admin:p@ss@10.11.0.1/1",
+            "rtsp://admin:p%40ss@10.11.0.1/1",
             "rtsp://cam.example/1",
+            "RTSP://10.11.0.1:554/1",
+            " rtsp://10.11.0.1/1 ",
             "http://10.11.0.1/",
             "海康",
             // Which of its streams, nobody knows.

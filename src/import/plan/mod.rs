@@ -6,6 +6,7 @@
 mod complete;
 mod digest;
 mod names;
+mod together;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,9 +14,8 @@ use std::sync::Arc;
 use self::complete::{complete, hold_known_position};
 use self::names::{Named, names_of};
 use super::card::{Card, Change};
-use super::clean::{Guess, clean};
+use super::clean::{Cleaned, Guess, Terms, clean};
 use super::columns::Column;
-use super::datums::settle_datums;
 use super::record::{Row, to_record};
 use crate::catalog::{
     Assigned, Camera, CameraId, Catalog, Department, Given, Record, Regions, Registry, Upkeep,
@@ -107,6 +107,8 @@ pub struct PlannedRow {
     pub errors: Vec<Problem>,
     /// What was taken for what.
     pub guesses: Vec<Guess>,
+    /// What is left out, or is better otherwise.
+    pub warnings: Vec<Problem>,
     /// What would be other.
     pub changes: Vec<Change>,
 }
@@ -173,9 +175,10 @@ pub fn plan(rows: Vec<Row>, request: &Request, known: &Known) -> Result<Plan, To
         rows: Vec::with_capacity(rows.len()),
         records: Vec::new(),
     };
-    for row in rows {
+    for row in together::with_department(rows, request) {
         planning.take(row);
     }
+    planning.tell_names_apart();
     let warnings = planning.settle_positions();
     planning.compare();
     planning.disable_missing()?;
@@ -238,7 +241,19 @@ struct Planning<'a> {
 impl Planning<'_> {
     /// Reads a row: finds its camera, completes it with what is known of that, and makes it a record.
     fn take(&mut self, row: Row) {
-        let (mut row, guesses) = clean(row);
+        let known = self.known;
+        let terms = Terms {
+            departments: &known.departments,
+            regions: &known.regions,
+            only: self.request.department.as_deref(),
+            exact_departments: false,
+        };
+        let Cleaned {
+            mut row,
+            guesses,
+            warnings,
+        } = clean(row, &terms);
+        let warnings = warnings.iter().map(|warning| warning.problem(&row.file));
         let mut planned = PlannedRow {
             line: row.line,
             action: Action::Refuse,
@@ -246,6 +261,7 @@ impl Planning<'_> {
             name: row.text(Column::Name).unwrap_or_default().to_owned(),
             errors: Vec::new(),
             guesses,
+            warnings: warnings.collect(),
             changes: Vec::new(),
         };
         match self.record(&mut row, &mut planned) {
@@ -264,10 +280,11 @@ impl Planning<'_> {
         planned: &mut PlannedRow,
     ) -> Result<(Option<Arc<Camera>>, Record), Vec<Problem>> {
         let departments = &self.known.departments;
-        if row.broken.is_some() {
+        // A row of another department says nothing of this one's cameras.
+        let is_others = row.has(Column::Department) && row.text(Column::Department).is_none();
+        if row.broken.is_some() || is_others {
             return Err(to_record(row, departments).err().unwrap_or_default());
         }
-        self.settle_department(row)?;
         let names = names_of(row, departments);
         self.note_names(row, &names)?;
         let found = names.find(&self.known.registry);
@@ -281,8 +298,7 @@ impl Planning<'_> {
             given = Some(complete(row, &camera.record, self.request.mode)?);
         }
         // What is said to be empty is not there.
-        row.fields
-            .retain(|_, field| field.wrong.is_some() || !field.text.is_empty());
+        row.drop_empty();
         let mut record = to_record(row, departments)?;
         if let (Some(camera), Some(given)) = (&camera, given) {
             hold_known_position(&mut record, &camera.record, given);
@@ -292,28 +308,6 @@ impl Planning<'_> {
             .gb_code
             .filter(|code| camera.as_ref().is_none_or(|camera| camera.code != *code));
         Ok((camera, record))
-    }
-
-    /// A row need not name the import's department, and may name no other.
-    fn settle_department(&self, row: &mut Row) -> Result<(), Vec<Problem>> {
-        let Some(only) = self.request.department.as_deref() else {
-            return Ok(());
-        };
-        let Some(named) = row.text(Column::Department) else {
-            row.put(Column::Department, only);
-            return Ok(());
-        };
-        let is_called = |department: &&Department| department.is_called(named);
-        match self.known.departments.iter().find(is_called) {
-            Some(other) if other.id != only => {
-                let message = format!(
-                    "`{}` is not the department of this import, which is {only}",
-                    other.id
-                );
-                Err(vec![row.problem(Some(Column::Department), message)])
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Two rows are not one camera.
@@ -345,16 +339,6 @@ impl Planning<'_> {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Finds the datums of positions whose rows do not name it.
-    fn settle_positions(&mut self) -> Vec<Problem> {
-        let mut records: Vec<_> = self.records.iter().map(|(.., r)| r.clone()).collect();
-        let warnings = settle_datums(&mut records, &self.known.regions);
-        for ((.., record), settled) in self.records.iter_mut().zip(records) {
-            record.position = settled.position;
-        }
-        warnings
     }
 
     /// Says for each record what would become other; those that say what is known already are done.
@@ -427,6 +411,7 @@ impl Planning<'_> {
                 name: record.name.clone(),
                 errors: Vec::new(),
                 guesses: Vec::new(),
+                warnings: Vec::new(),
                 changes: Card::of(&camera.record).changes_to(&Card::of(&record)),
             });
         }

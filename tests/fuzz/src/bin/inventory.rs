@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use huiju::catalog::{Department, DepartmentLimits, Pull, Record};
-use huiju::import::{Column, Row, clean, read_rows, to_record, warnings};
+use huiju::catalog::{Department, DepartmentLimits, Level, Pull, Record, Region, Regions};
+use huiju::import::{Column, Row, Terms, clean, read_rows, to_record, warnings};
 use huiju::problem::Problem;
 use libfuzzer_sys::fuzz_target;
 
@@ -32,7 +32,13 @@ fuzz_target!(|data: &[u8]| {
             return;
         }
     };
-    let departments = departments();
+    let (departments, regions) = (departments(), regions());
+    let terms = Terms {
+        departments: &departments,
+        regions: &regions,
+        only: None,
+        exact_departments: false,
+    };
     assert!(!rows.is_empty());
     let lines = 1 + file
         .iter()
@@ -48,9 +54,16 @@ fuzz_target!(|data: &[u8]| {
             row.line
         );
         let has_secret = holds_secret(&row);
-        let (row, guesses) = clean(row);
-        let guessed: String = guesses.iter().map(ToString::to_string).collect();
-        assert!(!has_secret || !guessed.contains(SECRET), "{guessed}");
+        let cleaned = clean(row, &terms);
+        let guesses = cleaned.guesses.iter().map(ToString::to_string);
+        let warnings = cleaned
+            .warnings
+            .iter()
+            .map(|warning| warning.message.clone());
+        let said: String = guesses.chain(warnings).collect();
+        assert!(!has_secret || !said.contains(SECRET), "{said}");
+        let mut row = cleaned.row;
+        row.drop_empty();
         let told = match to_record(&row, &departments) {
             Ok(record) => {
                 check(&record, &departments);
@@ -64,6 +77,30 @@ fuzz_target!(|data: &[u8]| {
         assert!(!has_secret || !told.contains(SECRET), "{told}");
     }
 });
+
+fn regions() -> Regions {
+    let region = |name: &str, level| Region {
+        name: name.to_owned(),
+        level: Some(level),
+        area: None,
+    };
+    Regions::new(BTreeMap::from([
+        ("430211".to_owned(), region("天元区", Level::District)),
+        ("43021101".to_owned(), region("泰山路街道", Level::Town)),
+        (
+            "43021101001".to_owned(),
+            region("滨江社区", Level::Community),
+        ),
+        (
+            "43021102001".to_owned(),
+            region("滨江社区", Level::Community),
+        ),
+        (
+            "43021101001001".to_owned(),
+            region("湘江01网格", Level::Grid),
+        ),
+    ]))
+}
 
 fn check(record: &Record, departments: &[Department]) {
     let found = departments

@@ -1,0 +1,66 @@
+//! A sheet as it came, with what is to be said of each row beside it.
+
+use std::collections::BTreeMap;
+
+use super::card::MASK;
+use super::columns::Column;
+use super::sheet::{Line, Sheet};
+use super::url::split_url;
+
+/// The rows of a sheet as they stand, with one column more: what `says` of each row. Passwords are masked.
+pub fn marked(sheet: &Sheet, says: &BTreeMap<u64, String>) -> Vec<Vec<String>> {
+    let lines = sheet.cells.iter();
+    let width = lines.map(|line| line.cells().count()).max().unwrap_or(0);
+    let width = width.max(sheet.columns.len());
+    let mut rows = Vec::with_capacity(sheet.cells.len() + 1);
+    if sheet.header_row == 0 {
+        let header = sheet.columns.iter().map(|column| column.header.clone());
+        rows.push(with_note(header.collect(), width, PROBLEMS));
+    }
+    for line in &sheet.cells {
+        let note = if line.row() == sheet.header_row {
+            PROBLEMS
+        } else {
+            says.get(&line.row()).map_or("", String::as_str)
+        };
+        rows.push(with_note(shown(sheet, line), width, note));
+    }
+    rows
+}
+
+fn with_note(mut cells: Vec<String>, width: usize, note: &str) -> Vec<String> {
+    cells.resize(width, String::new());
+    cells.push(note.to_owned());
+    cells
+}
+
+fn shown(sheet: &Sheet, line: &Line) -> Vec<String> {
+    let is_row = line.row() > sheet.header_row;
+    let cells = line.cells().enumerate();
+    let cells = cells.map(|(place, cell)| {
+        let column = sheet.columns.get(place).and_then(|column| column.column);
+        match column.filter(|_| is_row && !cell.trim().is_empty()) {
+            Some(Column::Password) => MASK.to_owned(),
+            Some(Column::Url) => shown_url(cell),
+            _ => cell.to_owned(),
+        }
+    });
+    cells.collect()
+}
+
+/// A URL without its secrets. Of one that is none nobody can say where they are.
+fn shown_url(text: &str) -> String {
+    match split_url(text.trim()) {
+        Some((location, None)) => location.to_string(),
+        Some((location, Some((user, _)))) => {
+            let shown = location.to_string();
+            let place = shown.strip_prefix("rtsp://").unwrap_or(&shown);
+            format!("rtsp://{user}:{MASK}@{place}")
+        }
+        None if text.contains(['@', '?', '=']) => MASK.to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+/// The header of what is said.
+const PROBLEMS: &str = "问题";
