@@ -9,6 +9,7 @@
 //! - [`ledger`] how cameras are: states and causes
 //! - [`proto`] how it is said: RTP, PS, SDP, SIP, GB/T 28181
 //! - [`source`] cameras in, [`bus`] fan-out, [`sink`] platforms out
+//! - [`discover`] asks listed addresses by ONVIF what they are
 //! - [`import`] inventory files, [`store`] what survives a restart
 //! - [`api`] HTTP, [`cli`] commands, [`config`] the file to checked settings
 //! - [`gateway`] puts all together; [`task`] is the one place that spawns, [`clock`] reads the wall clock
@@ -22,6 +23,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod descriptors;
+pub mod discover;
 pub mod gateway;
 pub mod import;
 pub mod ledger;

@@ -52,6 +52,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "task",
         ],
     ),
+    ("discover", &["catalog", "clock", "descriptors", "task"]),
     (
         "config",
         &[
@@ -61,7 +62,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "api",
         &[
-            "catalog", "clock", "import", "ledger", "metrics", "problem", "sink", "source", "task",
+            "catalog", "clock", "discover", "import", "ledger", "metrics", "problem", "sink",
+            "source", "task",
         ],
     ),
     (
@@ -72,6 +74,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "descriptors",
+            "discover",
             "import",
             "ledger",
             "metrics",

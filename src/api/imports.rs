@@ -21,6 +21,9 @@ use crate::clock::wall_clock;
 use crate::import::{Action, Mode, Request};
 use crate::problem::none_of;
 
+/// The rows of a sheet.
+type Cells = Vec<Vec<String>>;
+
 /// An order to the root that is about imports.
 #[derive(Debug)]
 pub enum ImportOrder {
@@ -59,7 +62,7 @@ pub enum ImportOrder {
         /// Which.
         id: u64,
         /// The answer.
-        answer: oneshot::Sender<Result<(ImportItem, Vec<Vec<String>>), Refused>>,
+        answer: oneshot::Sender<Result<(ImportItem, Cells), Refused>>,
     },
     /// One, with what was said of its rows.
     Show {

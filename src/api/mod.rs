@@ -11,6 +11,7 @@ mod camera_metrics;
 mod camera_search;
 mod cameras;
 mod departments;
+mod discoveries;
 mod events;
 mod feed;
 mod health;
@@ -41,6 +42,7 @@ use axum::{Extension, Router, middleware};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::catalog::{Camera, Catalog};
+use crate::discover::Discoveries;
 use crate::metrics::Metrics;
 use crate::sink::gb28181::{PlatformStatus, Platforms};
 use crate::source::Sources;
@@ -74,6 +76,8 @@ pub struct Parts {
     pub sources: Sources,
     /// The platforms.
     pub platforms: Platforms,
+    /// What was asked by ONVIF.
+    pub discoveries: Discoveries,
     /// Metrics.
     pub metrics: Metrics,
     /// Since when the gateway runs.

@@ -206,6 +206,10 @@ pub(super) fn table() -> Object {
     one_of(["json", "csv", "xlsx"])
 }
 
+pub(super) fn list() -> Object {
+    one_of(["json", "csv"])
+}
+
 pub(super) fn report() -> Object {
     one_of(["json", "text", "csv"])
 }

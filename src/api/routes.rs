@@ -11,8 +11,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use super::{
-    Api, camera_edit, camera_search, cameras, departments, events, health, imports, openapi,
-    operations, platforms, quality, regions, sessions, status, why,
+    Api, camera_edit, camera_search, cameras, departments, discoveries, events, health, imports,
+    openapi, operations, platforms, quality, regions, sessions, status, why,
 };
 
 /// For everybody, on every listener.
@@ -53,8 +53,11 @@ pub(super) fn rest() -> OpenApiRouter<Api> {
 
 /// What is done on this machine only.
 pub(super) fn operations() -> OpenApiRouter<Api> {
+    let lists = DefaultBodyLimit::max(discoveries::LIST_BYTES_MAX);
     OpenApiRouter::new()
         .routes(routes!(operations::reload))
+        .routes(routes!(discoveries::begin).layer(lists))
+        .routes(routes!(discoveries::show))
         .routes(routes!(cameras::probe))
         .routes(routes!(cameras::enable))
         .routes(routes!(cameras::disable))

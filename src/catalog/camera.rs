@@ -91,19 +91,29 @@ impl Location {
 
     /// What tells cameras apart: host, port, path and query, values of secret parameters masked.
     pub fn key(&self) -> String {
-        format!("{}:{}{}", self.host, self.port, mask(self.path.expose()))
+        format!(
+            "{}:{}{}",
+            self.host,
+            self.port,
+            mask_secrets(self.path.expose())
+        )
     }
 }
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.authority(), mask(self.path.expose()))
+        write!(
+            f,
+            "{}{}",
+            self.authority(),
+            mask_secrets(self.path.expose())
+        )
     }
 }
 
 /// Masks what stands behind a name that says it is secret: to the end of its query parameter, and in a
 /// path, where nothing says where a value ends, to the end of the path.
-fn mask(path: &str) -> String {
+pub fn mask_secrets(path: &str) -> String {
     let (path, query) = path
         .split_once('?')
         .map_or((path, None), |(path, query)| (path, Some(query)));

@@ -1,7 +1,7 @@
 //! Departments, and what holds for their cameras.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -105,4 +105,14 @@ fn is_private(address: IpAddr) -> bool {
         IpAddr::V4(v4) => v4.is_private(),
         IpAddr::V6(v6) => v6.is_unique_local(),
     }
+}
+
+/// Whether something of our own or of a platform listens there; `0.0.0.0` is every address of ours, of
+/// which loopback is the one that we know.
+pub fn is_forbidden(forbidden: &[SocketAddr], address: IpAddr, port: u16) -> bool {
+    let address = address.to_canonical();
+    forbidden.iter().any(|listener| {
+        let ip = listener.ip().to_canonical();
+        listener.port() == port && (ip == address || ip.is_unspecified() && address.is_loopback())
+    })
 }

@@ -20,9 +20,9 @@ mod snapshot;
 mod tree;
 
 pub use allocate::{Assigned, Conflict, Known, KnownNode, Names, NodeKey, Registry};
-pub use camera::{Camera, Given, Location, Origin, Pull, Record, Secret, Upkeep};
+pub use camera::{Camera, Given, Location, Origin, Pull, Record, Secret, Upkeep, mask_secrets};
 pub use code::{CodeError, GbCode, kind, pad_civil_code};
-pub use department::{Department, DepartmentLimits};
+pub use department::{Department, DepartmentLimits, is_forbidden};
 pub use details::Details;
 pub use duplicates::{Duplicate, Sameness, duplicates};
 pub use identity::CameraId;

@@ -77,7 +77,14 @@ impl Client {
 
     /// Hands a file over.
     pub(super) async fn upload(&self, path: &str, upload: Upload) -> Result<Value, ExitCode> {
-        self.ask(Method::POST, path, Some(upload), WORK_TIME).await
+        let body = Body::File(upload);
+        self.ask(Method::POST, path, Some(body), WORK_TIME).await
+    }
+
+    /// Has something done that needs more words than a path has.
+    pub(super) async fn tell(&self, path: &str, what: Value) -> Result<Value, ExitCode> {
+        let body = Body::Json(what);
+        self.ask(Method::POST, path, Some(body), WORK_TIME).await
     }
 
     /// Ends what `path` names.
@@ -89,11 +96,11 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        upload: Option<Upload>,
+        body: Option<Body>,
         limit: Duration,
     ) -> Result<Value, ExitCode> {
         let place = self.place()?;
-        let asked = timeout(limit, ask(&place, method, path, upload)).await;
+        let asked = timeout(limit, ask(&place, method, path, body)).await;
         let answer = asked.unwrap_or_else(|_| Err(format!("no answer in {limit:?}").into()));
         answer.map_err(|failed| failed.complain(&place))
     }
@@ -147,6 +154,26 @@ pub(super) fn segment(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
+/// What goes with a question.
+#[derive(Debug)]
+enum Body {
+    File(Upload),
+    Json(Value),
+}
+
+impl Body {
+    /// Its kind, and its bytes.
+    fn to_typed(&self) -> (String, Bytes) {
+        match self {
+            Self::File(upload) => {
+                let (boundary, body) = upload.to_form();
+                (format!("multipart/form-data; boundary={boundary}"), body)
+            }
+            Self::Json(value) => ("application/json".to_owned(), value.to_string().into()),
+        }
+    }
+}
+
 /// A file that is handed over.
 #[derive(Debug)]
 pub(super) struct Upload {
@@ -176,9 +203,9 @@ async fn ask(
     place: &Place,
     method: Method,
     path: &str,
-    upload: Option<Upload>,
+    body: Option<Body>,
 ) -> Result<Value, Failed> {
-    let request = request(place, method, path, upload)?;
+    let request = request(place, method, path, body)?;
     match place {
         Place::Socket(path) => exchange(UnixStream::connect(path).await, request).await,
         Place::Http(remote) => exchange(TcpStream::connect(remote.address()).await, request).await,
@@ -189,7 +216,7 @@ fn request(
     place: &Place,
     method: Method,
     path: &str,
-    upload: Option<Upload>,
+    body: Option<Body>,
 ) -> Result<Request<Full<Bytes>>, Failed> {
     let request = Request::builder().method(method).uri(path);
     let mut request = match place {
@@ -198,13 +225,12 @@ fn request(
             .header(HOST, remote.host())
             .header(AUTHORIZATION, remote.bearer()),
     };
-    let body = upload.map_or_else(Bytes::new, |upload| {
-        let (boundary, body) = upload.to_form();
-        let form = format!("multipart/form-data; boundary={boundary}");
+    let body = body.map_or_else(Bytes::new, |body| {
+        let (kind, body) = body.to_typed();
         if let Some(headers) = request.headers_mut()
-            && let Ok(form) = form.parse()
+            && let Ok(kind) = kind.parse()
         {
-            headers.insert(CONTENT_TYPE, form);
+            headers.insert(CONTENT_TYPE, kind);
         }
         body
     });
@@ -231,7 +257,10 @@ where
             .map_err(|error| text(&error))?;
         let status = response.status();
         let kind = response.headers().get(CONTENT_TYPE);
-        let is_text = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+        let is_text = kind.is_some_and(|kind| {
+            let kind = kind.as_bytes();
+            kind.starts_with(b"text/plain") || kind.starts_with(b"text/csv")
+        });
         let body = Limited::new(response.into_body(), BODY_BYTES_MAX)
             .collect()
             .await;

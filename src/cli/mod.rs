@@ -5,6 +5,7 @@ mod backup;
 mod cameras;
 mod check;
 mod client;
+mod discover;
 mod import;
 mod platforms;
 mod reload;
@@ -59,6 +60,8 @@ enum Command {
     Import(import::What),
     /// How good what is known of cameras is, and what would make it better.
     Report(report::What),
+    /// Ask addresses of a department by ONVIF what they are; nothing is applied.
+    Discover(discover::What),
     /// Who watches now.
     #[command(subcommand)]
     Session(SessionCommand),
@@ -166,6 +169,7 @@ impl Cli {
             Command::Platform(PlatformCommand::Why { id }) => {
                 platforms::why(&client, &id, json).await
             }
+            Command::Discover(what) => discover::run(&client, &what, json).await,
             Command::Session(SessionCommand::List) => sessions::list(&client, json).await,
             Command::Session(SessionCommand::Stop { id }) => sessions::stop(&client, &id).await,
         }

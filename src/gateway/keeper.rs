@@ -203,13 +203,7 @@ pub fn known_refusals(data_dir: &Path) -> Result<Vec<Refusal>, store::Error> {
     Ok(logins.into_iter().map(from_stored).collect())
 }
 
-/// Passwords that cameras have refused, as an open store knows them.
-pub(super) fn refusals(store: &Store) -> Result<Vec<Refusal>, store::Error> {
-    let logins = store.refused_logins()?;
-    Ok(logins.into_iter().map(from_stored).collect())
-}
-
-fn from_stored(login: RefusedLogin) -> Refusal {
+pub(super) fn from_stored(login: RefusedLogin) -> Refusal {
     let RefusedLogin {
         host,
         port,

@@ -30,6 +30,7 @@ use crate::catalog::{Catalog, Registry};
 use crate::clock::wall_clock;
 use crate::config::Config;
 use crate::descriptors::Descriptors;
+use crate::discover::Discoveries;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::sink::gb28181::{self, Platforms, PlatformsChange, RtpPorts};
@@ -91,6 +92,7 @@ struct Gateway {
     planned: Tasks,
     planning: Arc<Semaphore>,
     sources: Sources,
+    discoveries: Discoveries,
     platforms: Platforms,
     metrics: Metrics,
     /// What opens the API on `listen.http`.
@@ -117,11 +119,12 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         catalog: catalog.subscribe(),
         forbidden: forbidden(&config),
         maintained: store.maintained()?,
-        refusals: keeper::refusals(&store)?,
+        refusals: refusals(&store)?,
         descriptors: descriptors.clone(),
         metrics: metrics.clone(),
         tasks: groups.sources.child(),
     });
+    let discoveries = groups.discoveries(&config, &catalog, &descriptors);
     let lent = lend(&config, &catalog, &sources, &descriptors, &metrics);
     let platforms = Platforms::start(sip, &lent, &groups.sinks, &groups.signalling);
     let store: SharedStore = Arc::new(Mutex::new(store));
@@ -132,6 +135,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     let api = Api::new(Parts {
         catalog: catalog.subscribe(),
         sources: sources.clone(),
+        discoveries: discoveries.clone(),
         platforms: platforms.clone(),
         metrics: metrics.clone(),
         started,
@@ -150,6 +154,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         planned: groups.keeping.child(),
         planning: Arc::new(Semaphore::new(PLANS)),
         sources,
+        discoveries,
         platforms,
         metrics,
         token,
@@ -168,6 +173,12 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     groups.stop(&listening).await;
     info!("stopped");
     worked
+}
+
+/// The passwords that cameras refused before.
+fn refusals(store: &Store) -> Result<Vec<source::Refusal>, Error> {
+    let stored = store.refused_logins()?.into_iter();
+    Ok(stored.map(keeper::from_stored).collect())
 }
 
 /// Opens the store and gives every camera of the inventory its identity.
@@ -205,6 +216,17 @@ impl Groups {
             signalling: Tasks::default(),
             keeping: Tasks::default(),
         }
+    }
+
+    /// Those who ask cameras by ONVIF end with those who pull them.
+    fn discoveries(
+        &self,
+        config: &Config,
+        catalog: &watch::Sender<Arc<Catalog>>,
+        descriptors: &Descriptors,
+    ) -> Discoveries {
+        let (catalog, tasks) = (catalog.subscribe(), self.sources.child());
+        Discoveries::new(catalog, forbidden(config), descriptors.clone(), tasks)
     }
 
     /// Viewers end before the cameras do: platforms hear BYE, cameras TEARDOWN; the store hears all.

@@ -84,6 +84,7 @@ impl Gateway {
         self.registry = Arc::new(draft.registry);
         self.catalog.send_replace(Arc::new(draft.catalog));
         self.sources.set(config.streams, forbidden(&config));
+        self.discoveries.forbid(forbidden(&config));
         self.sources.follow();
         self.platforms.finish_change(platforms).await;
         self.token.send_replace(token_of(&config));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::catalog::{Department, Location};
+use crate::catalog::{Department, Location, is_forbidden};
 use crate::ledger::Cause;
 use crate::task::blocking;
 
@@ -70,16 +70,6 @@ impl Resolver {
             .filter(|found: &Vec<_>| !found.is_empty())
             .ok_or(Cause::Dns)
     }
-}
-
-/// Whether something of our own or of a platform listens there; `0.0.0.0` is every address of ours, of
-/// which loopback is the one that we know.
-fn is_forbidden(forbidden: &[SocketAddr], address: IpAddr, port: u16) -> bool {
-    let address = address.to_canonical();
-    forbidden.iter().any(|listener| {
-        let ip = listener.ip().to_canonical();
-        listener.port() == port && (ip == address || ip.is_unspecified() && address.is_loopback())
-    })
 }
 
 const LOOKUP_TIME: Duration = Duration::from_secs(5);

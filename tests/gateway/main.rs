@@ -11,6 +11,7 @@ mod camera_edits;
 mod canaries;
 mod commands;
 mod configuration;
+mod discovery;
 mod documentation;
 mod edits;
 mod endurance;

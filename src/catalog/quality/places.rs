@@ -34,8 +34,8 @@ impl<'a> Places<'a> {
         let inside = (!district.is_empty()).then(|| {
             let mut inside = vec![false; cameras.len()];
             let found = district.iter().flat_map(|area| around.inside(area));
-            for number in found.map(index) {
-                if let Some(inside) = inside.get_mut(number) {
+            for number in found {
+                if let Some(inside) = inside.get_mut(*number) {
                     *inside = true;
                 }
             }
@@ -144,7 +144,7 @@ fn district<'a>(regions: &'a Regions, civil_code: &str) -> Vec<&'a Area> {
 }
 
 /// Looks each region up once, with all cameras that name it.
-fn elsewhere(catalog: &Catalog, around: &Index<u32>) -> HashMap<usize, Vec<Place>> {
+fn elsewhere(catalog: &Catalog, around: &Index<usize>) -> HashMap<usize, Vec<Place>> {
     let mut naming: BTreeMap<(Place, &str), Vec<usize>> = BTreeMap::new();
     for (number, camera) in catalog.cameras().iter().enumerate() {
         if globe(camera).is_none() {
@@ -162,7 +162,7 @@ fn elsewhere(catalog: &Catalog, around: &Index<u32>) -> HashMap<usize, Vec<Place
         let Some(area) = region.and_then(|(_, region)| region.area.as_ref()) else {
             continue;
         };
-        let mut inside: Vec<_> = around.inside(area).into_iter().map(index).collect();
+        let mut inside: Vec<_> = around.inside(area).into_iter().copied().collect();
         inside.sort_unstable();
         for number in numbers {
             if inside.binary_search(&number).is_err() {
@@ -188,10 +188,6 @@ fn with_border(at: Point) -> [Point; 5] {
         moved(0.0, north),
         moved(0.0, -north),
     ]
-}
-
-fn index(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Metres.

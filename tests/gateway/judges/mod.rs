@@ -5,6 +5,7 @@
 
 mod capture;
 mod networks;
+mod onvif;
 mod recording;
 mod stage;
 mod stream;
