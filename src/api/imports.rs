@@ -1,5 +1,7 @@
 //! `/api/v1/imports`: what a file would do, doing it, and undoing it.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::rejection::QueryRejection;
@@ -7,6 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::Api;
@@ -20,9 +23,6 @@ use crate::catalog::Given;
 use crate::clock::wall_clock;
 use crate::import::{Action, Mode, Request};
 use crate::problem::none_of;
-
-/// The rows of a sheet.
-type Cells = Vec<Vec<String>>;
 
 /// An order to the root that is about imports.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub enum ImportOrder {
         /// Which.
         id: u64,
         /// The answer.
-        answer: oneshot::Sender<Result<(ImportItem, Cells), Refused>>,
+        answer: oneshot::Sender<Result<MarkedSheet, Refused>>,
     },
     /// One, with what was said of its rows.
     Show {
@@ -72,6 +72,9 @@ pub enum ImportOrder {
         answer: oneshot::Sender<Result<(ImportItem, Vec<ImportRow>), Refused>>,
     },
 }
+
+/// A sheet as it came, with what was said of its rows: the name of its file, and its cells.
+pub type MarkedSheet = (String, Vec<Vec<String>>);
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Imports {
@@ -143,7 +146,9 @@ pub(super) async fn plan(
         api.check_department(id)?;
     }
     let upload = upload?;
-    let (file, bytes) = file_of(upload).await?;
+    let (file, bytes) = timeout(UPLOAD_TIME, file_of(upload))
+        .await
+        .map_err(|_| Problem::too_slow())??;
     let given = Given {
         import: None,
         by: caller.to_string(),
@@ -269,8 +274,8 @@ pub(super) async fn show(
     let Query(page) = page?;
     if let Some(format) = Format::of(page.format.as_deref())? {
         let marked = api.order(|answer| ImportOrder::Marked { id, answer });
-        let (import, rows) = marked.await?;
-        return format.answer(&import.file, rows).await;
+        let (file, rows) = marked.await?;
+        return format.answer(&file, rows).await;
     }
     let limit = page.limit.unwrap_or(100);
     if !(1..=1000).contains(&limit) {
@@ -368,4 +373,5 @@ impl Api {
 
 /// The most bytes of an upload.
 pub(super) const UPLOAD_BYTES_MAX: usize = 32 << 20;
+const UPLOAD_TIME: Duration = Duration::from_secs(120);
 const NAME_SIGNS_MAX: usize = 100;

@@ -4,6 +4,7 @@
 //! answers of the admin socket are what `--json` prints.
 
 mod admin;
+mod body;
 mod caller;
 mod camera_edit;
 mod camera_item;
@@ -53,7 +54,7 @@ pub use feed::{Feed, Happened};
 pub use import_item::{
     ChangeItem, GuessItem, ImportItem, ImportRow, SKIP, Summary, rows_of_text, rows_to_text,
 };
-pub use imports::ImportOrder;
+pub use imports::{ImportOrder, MarkedSheet};
 pub use operations::{Interval, Operation, Refused, ReloadReport};
 pub use server::serve;
 pub use status::timestamp;
@@ -161,6 +162,7 @@ impl Api {
         guard: impl FnOnce(Router<Self>) -> Router<Self>,
     ) -> Router {
         guard(routes.fallback(problem::not_found))
+            .layer(middleware::from_fn(body::read_whole))
             .layer(middleware::map_response(problem::of_rejection))
             .layer(from_fn_with_state(self.clone(), count))
             .layer(middleware::map_response(harden))

@@ -114,6 +114,9 @@ fn complete_parameters(operation: &mut Operation) {
             schema.schema_type = without_null(kind);
         }
     }
+    if operation.request_body.is_some() {
+        answer(operation, "408", Response::new("The body came too slowly"));
+    }
     if has_any {
         answer(operation, "400", Response::new("The request is wrong"));
     }

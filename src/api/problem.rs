@@ -94,6 +94,11 @@ impl Problem {
         Self::new(503, "busy", "Busy", detail)
     }
 
+    pub(super) fn too_slow() -> Self {
+        let detail = "the body did not come in time: send it anew";
+        Self::new(408, "too_slow", "Request timeout", detail)
+    }
+
     pub(super) fn too_large(detail: impl Into<String>) -> Self {
         Self::new(413, "too_large", "Too large", detail)
     }

@@ -8,7 +8,7 @@ use super::Gateway;
 use super::cards::{Changed, Former};
 use super::keeper::{SharedStore, on_store};
 use crate::api::{
-    ChangeItem, GuessItem, ImportItem, ImportOrder, ImportRow, Refused, SKIP, Summary,
+    ChangeItem, GuessItem, ImportItem, ImportOrder, ImportRow, MarkedSheet, Refused, SKIP, Summary,
     rows_of_text, rows_to_text, timestamp,
 };
 use crate::catalog::Given;
@@ -79,7 +79,7 @@ impl Gateway {
     }
 
     /// The sheet as it came, with what was said of its rows.
-    async fn marked_import(&self, id: u64) -> Result<(ImportItem, Vec<Vec<String>>), Refused> {
+    async fn marked_import(&self, id: u64) -> Result<MarkedSheet, Refused> {
         let (import, rows) = self.show_import(id).await?;
         let bytes = on_store(&self.store, move |store| store.import_file(id)).await;
         let bytes = bytes.map_err(|error| Refused::store(&error))?;
@@ -89,7 +89,7 @@ impl Gateway {
                 Refused::file(problems.iter().map(ToString::to_string).collect())
             })?;
             let says = rows.iter().map(|row| (row.row, row.note())).collect();
-            Ok((import, import::marked(&sheet, &says)))
+            Ok((import.file, import::marked(&sheet, &says)))
         });
         marking.await
     }
