@@ -82,7 +82,7 @@ pub const INVITE_RESULTS: [&str; 8] = [
 ];
 
 /// Why something from the network had no effect.
-pub const REFUSED_REASONS: [&str; 7] = [
+pub const REFUSED_REASONS: [&str; 8] = [
     "sip_malformed",
     "sip_stranger",
     "sip_overload",
@@ -90,6 +90,7 @@ pub const REFUSED_REASONS: [&str; 7] = [
     "media_network",
     "rtp_stranger",
     "notice_overflow",
+    "api_unauthorized",
 ];
 
 impl Metrics {

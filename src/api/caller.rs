@@ -7,11 +7,13 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use nix::unistd::{Uid, User};
 
-/// Who asks: a user of this machine on the admin socket.
+/// Who asks: a user of this machine on the admin socket, or who has the token of `listen.http`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Caller {
     /// A user of this machine, by the kernel's word.
     Local(u32),
+    /// Who has the token.
+    Token,
     /// Nobody says.
     Unknown,
 }
@@ -23,6 +25,7 @@ impl fmt::Display for Caller {
                 Ok(Some(user)) => write!(f, "local:{}", user.name),
                 _ => write!(f, "local:{uid}"),
             },
+            Self::Token => f.write_str("token:http"),
             Self::Unknown => f.write_str("unknown"),
         }
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::caller::Caller;
 use super::camera_item::CameraItem;
+use super::openapi::{CameraFields, NewCamera};
 use super::operations::Operation;
 use super::problem::Problem;
 use crate::catalog::geo::Datum;
@@ -45,6 +46,31 @@ pub enum Edit {
 
 type Fields = Result<Json<Map<String, Value>>, JsonRejection>;
 
+/// Adds a camera that stands in no declared file
+#[utoipa::path(
+    post, path = "/api/v1/cameras", operation_id = "add_camera", tag = "cameras",
+    request_body(content = NewCamera, example = json!({
+        "name": "东门", "department": "education", "url": "rtsp://10.11.0.9:554/live", "source_id": "a-1",
+    })),
+    responses(
+        (status = 201, description = "The camera", body = CameraItem, headers(
+            ("Location" = String, description = "Where it is"),
+            ("ETag" = String, description = "Its version, for If-Match"),
+        ),
+            links(
+                ("show" = (operation_id = "show_camera", parameters(("id" = "$response.body#/id")))),
+                ("why" = (operation_id = "why_camera", parameters(("id" = "$response.body#/id")))),
+                ("change" = (operation_id = "change_camera", parameters(("id" = "$response.body#/id")))),
+                ("remove" = (operation_id = "remove_camera", parameters(("id" = "$response.body#/id")))),
+            )),
+        (status = 409, description = "It is there already, stands in a declared file, or clashes with another"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is no JSON"),
+        (status = 422, description = "Fields are wrong: each problem is told"),
+        (status = 500, description = "The store does not keep it"),
+        (status = 503, description = "The gateway is stopping"),
+    )
+)]
 pub(super) async fn add(
     State(api): State<Api>,
     caller: Caller,
@@ -58,7 +84,31 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, created, tagged(&camera, &api)).into_response())
 }
 
-/// JSON Merge Patch, RFC 7396.
+/// Changes fields of a camera (JSON Merge Patch, RFC 7396)
+#[utoipa::path(
+    patch, path = "/api/v1/cameras/{id}", operation_id = "change_camera", tag = "cameras",
+    params(
+        ("id" = String, Path, description = "Its id or its code"),
+        ("If-Match" = String, Header, description = "The ETag that it was read with, or `*`", example = "*"),
+    ),
+    request_body(content(
+        (CameraFields = "application/merge-patch+json", example = json!({"address": "东门外"})),
+        (CameraFields = "application/json", example = json!({"address": null})),
+    )),
+    responses(
+        (status = 200, description = "The camera", body = CameraItem,
+            headers(("ETag" = String, description = "Its version, for If-Match"))),
+        (status = 409, description = "It is there already, stands in a declared file, or clashes with another"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is no JSON"),
+        (status = 422, description = "Fields are wrong: each problem is told"),
+        (status = 404, description = "There is no such camera"),
+        (status = 412, description = "It is not as If-Match says any more"),
+        (status = 428, description = "If-Match is missing"),
+        (status = 500, description = "The store does not keep it"),
+        (status = 503, description = "The gateway is stopping"),
+    )
+)]
 pub(super) async fn change(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -79,6 +129,23 @@ pub(super) async fn change(
     Ok(tagged(&camera, &api).into_response())
 }
 
+/// Removes a camera
+#[utoipa::path(
+    delete, path = "/api/v1/cameras/{id}", operation_id = "remove_camera", tag = "cameras",
+    params(
+        ("id" = String, Path, description = "Its id or its code"),
+        ("If-Match" = String, Header, description = "The ETag that it was read with, or `*`", example = "*"),
+    ),
+    responses(
+        (status = 204, description = "It is gone; its id and code stay its own"),
+        (status = 409, description = "It is there already, stands in a declared file, or clashes with another"),
+        (status = 404, description = "There is no such camera"),
+        (status = 412, description = "It is not as If-Match says any more"),
+        (status = 428, description = "If-Match is missing"),
+        (status = 500, description = "The store does not keep it"),
+        (status = 503, description = "The gateway is stopping"),
+    )
+)]
 pub(super) async fn remove(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -115,7 +182,7 @@ fn tags(headers: &HeaderMap) -> Result<Vec<String>, Problem> {
 
 /// The fields of a body, by the names of the inventory's columns; all that is wrong with their names and kinds.
 fn fields_of(fields: Fields) -> Result<Vec<(Column, Option<String>)>, Problem> {
-    let Json(fields) = fields.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Json(fields) = fields?;
     let (mut known, mut problems) = (Vec::new(), Vec::new());
     for (name, value) in fields {
         let text = match value {

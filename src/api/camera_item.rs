@@ -3,7 +3,9 @@
 use axum::Json;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
+use super::openapi;
 use super::problem::Problem;
 use super::status::timestamp;
 use crate::catalog::geo::Datum;
@@ -12,7 +14,7 @@ use crate::problem::none_of;
 use crate::source::{Sources, Status};
 
 /// A camera: who and where it is, how it is.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(super) struct CameraItem {
     pub(super) id: String,
     pub(super) gb_code: String,
@@ -20,7 +22,9 @@ pub(super) struct CameraItem {
     department: String,
     organisation: Option<String>,
     url: String,
+    #[schema(schema_with = openapi::state)]
     state: &'static str,
+    #[schema(schema_with = openapi::cause)]
     cause: &'static str,
     since: Option<String>,
     viewers: usize,
@@ -63,17 +67,18 @@ pub(super) struct CameraItem {
 }
 
 /// Where it is, in the datum that was asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PositionItem {
     longitude: f64,
     latitude: f64,
     /// `unsure` where it is as its source gives it, since nobody knows in what.
+    #[schema(schema_with = openapi::datum_or_unsure)]
     datum: &'static str,
     /// As its source gives it.
     given: GivenItem,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct GivenItem {
     longitude: f64,
     latitude: f64,
@@ -178,12 +183,15 @@ impl CameraItem {
 }
 
 /// A page of cameras.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CameraPage)]
 pub(super) struct Page {
+    #[schema(schema_with = openapi::cameras_with_fields)]
     items: Vec<Value>,
     /// The cursor of the next page.
     next: Option<String>,
     /// The datum of all positions that are known.
+    #[schema(schema_with = openapi::datum)]
     datum: &'static str,
 }
 

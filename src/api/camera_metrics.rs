@@ -27,7 +27,7 @@ pub(super) async fn show(
     State(api): State<Api>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(which) = which.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(which) = which?;
     let catalog = api.0.catalog.borrow().clone();
     let is_known = catalog
         .departments()

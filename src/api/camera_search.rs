@@ -7,9 +7,11 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::camera_item::{CameraItem, Page};
+use super::openapi;
 use super::problem::Problem;
 use super::ranking::{Best, Found, Rank};
 use super::table::Format;
@@ -21,33 +23,40 @@ use crate::problem::none_of;
 use crate::source::Sources;
 
 /// What cameras are to be; what is not said is all the same.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
     department: Option<String>,
     town: Option<String>,
     community: Option<String>,
     grid: Option<String>,
+    #[param(schema_with = openapi::state)]
     state: Option<String>,
+    #[param(schema_with = openapi::point_class)]
     point_class: Option<u8>,
     gb_code: Option<String>,
     /// Part of a name, an address, a unit, or the department's own id.
     q: Option<String>,
-    /// `longitude,latitude`.
+    /// `longitude,latitude`, as in `113.134,27.828`; not beside a geometry.
     near: Option<String>,
     /// Metres around `near`.
+    #[param(minimum = 1, maximum = 5000)]
     radius: Option<f64>,
     /// Of what is asked and of what is answered.
+    #[param(schema_with = openapi::datum)]
     datum: Option<String>,
     fields: Option<String>,
-    /// `csv` or `xlsx`: all that are so, in one file that imports back unchanged.
+    /// All that are so, in one file that imports back unchanged; not beside a geometry.
+    #[param(schema_with = openapi::table)]
     format: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     cursor: Option<String>,
 }
 
 /// A geometry of GeoJSON, and for a line how far beside it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(tag = "type", deny_unknown_fields)]
 pub(super) enum Geometry {
     Polygon {
@@ -61,13 +70,24 @@ pub(super) enum Geometry {
 }
 
 /// `POST /api/v1/cameras/search`: the geometry is the body, all else is asked as of the list.
+#[utoipa::path(
+    post, path = "/api/v1/cameras/search", operation_id = "search_cameras", tag = "cameras",
+    params(Filter), request_body(content = Geometry, example = json!({
+        "type": "LineString", "coordinates": [[113.13, 27.82], [113.14, 27.82]], "buffer": 50,
+    })),
+    responses(
+        (status = 200, description = "A page of cameras", body = Page),
+        (status = 413, description = "The geometry is too large"),
+        (status = 415, description = "The body is no JSON"),
+    )
+)]
 pub(super) async fn search(
     State(api): State<Api>,
     filter: Result<Query<Filter>, QueryRejection>,
     geometry: Result<Json<Geometry>, JsonRejection>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(filter) = filter.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let Json(geometry) = geometry.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(filter) = filter?;
+    let Json(geometry) = geometry?;
     if filter.near.is_some() || filter.format.is_some() {
         let message = "near or format, and a geometry: leave one out";
         return Err(Problem::bad_request(message));
@@ -272,6 +292,13 @@ impl Filter {
 
     /// A name that nothing has is a slip: an empty list would hide it.
     fn check(&self, catalog: &Catalog) -> Result<(), Problem> {
+        if let Some(class) = self
+            .point_class
+            .filter(|class| !POINT_CLASSES.contains(class))
+        {
+            let message = format!("point_class: `{class}` must be 1, 2, 3 or 9");
+            return Err(Problem::bad_request(message));
+        }
         let departments = catalog.departments().iter();
         let departments: Vec<_> = departments.map(|known| known.id.as_str()).collect();
         let states = CameraState::ALL.map(CameraState::name);
@@ -374,6 +401,7 @@ fn is_about(camera: &Camera, q: &str) -> bool {
     texts.any(|text| text.to_lowercase().contains(q))
 }
 
+pub(super) const POINT_CLASSES: [u8; 4] = [1, 2, 3, 9];
 const RADIUS_USUAL: f64 = 500.0;
 const RADIUS_MAX: f64 = 5_000.0;
 const BUFFER_MAX: f64 = 1_000.0;

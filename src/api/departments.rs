@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Api;
 
 /// A department.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct DepartmentItem {
     id: String,
     name: String,
@@ -23,12 +24,18 @@ struct DepartmentItem {
 }
 
 /// All departments; there are few, so there is one page.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DepartmentPage)]
 pub(super) struct Page {
     items: Vec<DepartmentItem>,
     next: Option<String>,
 }
 
+/// Whose cameras there are, and how many of them play
+#[utoipa::path(
+    get, path = "/api/v1/departments", operation_id = "list_departments", tag = "departments",
+    responses((status = 200, description = "All departments", body = Page))
+)]
 pub(super) async fn list(State(api): State<Api>) -> Json<Page> {
     let catalog = api.0.catalog.borrow().clone();
     let mut states: BTreeMap<&str, BTreeMap<&'static str, usize>> = BTreeMap::new();

@@ -10,14 +10,17 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
+use super::openapi;
 use super::problem::Problem;
 use super::status::timestamp;
 use crate::discover::{Device, Discovery, NotBegun, Picture, Proposal, parse};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = DiscoveryWanted)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     department: String,
@@ -25,12 +28,25 @@ pub(super) struct Wanted {
     addresses: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Begun {
     id: String,
 }
 
-/// `POST /api/v1/discoveries`
+/// Asks listed addresses of a department what they are: nothing changes
+#[utoipa::path(
+    post, path = "/api/v1/discoveries", operation_id = "begin_discovery", tag = "operations",
+    request_body = Wanted,
+    responses(
+        (status = 202, description = "It has begun", body = Begun),
+        (status = 404, description = "There is no such department"),
+        (status = 409, description = "One of this department is under way"),
+        (status = 413, description = "The list is too long"),
+        (status = 415, description = "The body is no JSON"),
+        (status = 422, description = "The department has no port to ask at"),
+        (status = 503, description = "Too many are under way"),
+    )
+)]
 pub(super) async fn begin(
     State(api): State<Api>,
     caller: Caller,
@@ -38,7 +54,7 @@ pub(super) async fn begin(
 ) -> Result<(StatusCode, Json<Begun>), Problem> {
     let Json(wanted) = wanted.map_err(|error| match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large("name networks or ranges"),
-        _ => Problem::bad_request(error.body_text()),
+        _ => error.into(),
     })?;
     api.check_department(&wanted.department)?;
     let addresses = parse(wanted.addresses.iter().map(String::as_str));
@@ -66,22 +82,35 @@ pub(super) async fn begin(
     Ok((StatusCode::ACCEPTED, Json(Begun { id })))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct View {
+    #[param(schema_with = openapi::list)]
     format: Option<String>,
     /// So many of `found` are known already.
     #[serde(default)]
     after: usize,
 }
 
-/// `GET /api/v1/discoveries/{id}?format=&after=`
+/// What a discovery has found so far
+#[utoipa::path(
+    get, path = "/api/v1/discoveries/{id}", operation_id = "show_discovery", tag = "operations",
+    params(("id" = String, Path, description = "Its number"), View),
+    responses(
+        (status = 200, description = "What it has found, or rows to import", content(
+            (DiscoveryItem = "application/json"),
+            (String = "text/csv"),
+        )),
+        (status = 404, description = "There is no such discovery"),
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
     view: Result<Query<View>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(view) = view.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(view) = view?;
     let found = id.parse().ok().and_then(|id| api.0.discoveries.find(id));
     let discovery = found.ok_or_else(|| Problem::no_such("discovery", &id))?;
     match view.format.as_deref() {
@@ -95,7 +124,7 @@ pub(super) async fn show(
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct DiscoveryItem {
     id: String,
     department: String,
@@ -109,8 +138,9 @@ struct DiscoveryItem {
     found: Vec<DeviceItem>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct DeviceItem {
+    #[schema(value_type = String)]
     address: IpAddr,
     state: &'static str,
     name: Option<String>,
@@ -123,7 +153,7 @@ struct DeviceItem {
     warnings: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ProposalItem {
     name: String,
     channel: Option<u16>,

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa::ToSchema;
 
 use super::Api;
 use super::feed::{Event, Feed, Happened};
@@ -19,7 +20,7 @@ use super::problem::Problem;
 use super::status::timestamp;
 
 /// An event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct EventItem {
     id: String,
     at: String,
@@ -30,7 +31,7 @@ struct EventItem {
     cause: Option<&'static str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Events {
     items: Vec<EventItem>,
     /// `since` of the next page, whether there is anything on it yet or not.
@@ -39,20 +40,34 @@ struct Events {
     reset: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// The id of the last event that was read; empty: from now on.
     since: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
+/// What happens: as it happens, or as pages with `since`
+#[utoipa::path(
+    get, path = "/api/v1/events", operation_id = "follow_events", tag = "events",
+    params(Wanted, ("Last-Event-ID" = Option<String>, Header, description = "Where whoever follows goes on")),
+    responses(
+        (status = 200, description = "With `since` a page of events, else events as they happen", content(
+            (Events = "application/json"),
+            (String = "text/event-stream"),
+        )),
+        (status = 503, description = "Too many follow the events"),
+    )
+)]
 pub(super) async fn follow(
     State(api): State<Api>,
     headers: HeaderMap,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(wanted) = wanted?;
     let limit = wanted.limit.unwrap_or(100);
     if !(1..=1000).contains(&limit) {
         return Err(Problem::bad_request("limit must be 1 to 1000"));

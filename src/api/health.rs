@@ -2,29 +2,33 @@
 
 use std::collections::HashMap;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 
 use super::Api;
 use super::problem::Problem;
 use crate::ledger::StateCause;
 use crate::task;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/livez", get(live))
-        .route("/readyz", get(ready))
-}
-
-async fn live() -> &'static str {
+/// Whether the gateway lives
+#[utoipa::path(
+    get, path = "/livez", operation_id = "livez", tag = "health",
+    responses((status = 200, description = "It lives", body = String, content_type = "text/plain"))
+)]
+pub(super) async fn live() -> &'static str {
     "ok\n"
 }
 
 /// Ready once every listener is bound; cameras and platforms have no say in it.
-async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "readyz", tag = "health",
+    responses(
+        (status = 200, description = "It is ready", body = String, content_type = "text/plain"),
+        (status = 503, description = "It is starting or stopping"),
+    )
+)]
+pub(super) async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
     if *api.0.ready.borrow() {
         Ok("ready\n")
     } else {

@@ -1,11 +1,12 @@
 //! What the API says of imports and their rows.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::import::Action;
 
 /// An import.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
 pub struct ImportItem {
     /// Its number.
     pub id: u64,
@@ -32,7 +33,7 @@ pub struct ImportItem {
 }
 
 /// How much an import is of what.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Summary {
     /// Rows of the file.
     pub rows: usize,
@@ -80,7 +81,7 @@ impl Summary {
 }
 
 /// What is said of a row.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct ImportRow {
     /// Its line, or its row in a spreadsheet; 0 for a camera that is in no row.
     pub row: u64,
@@ -121,7 +122,7 @@ impl ImportRow {
 pub const SKIP: &str = "skip";
 
 /// A field that was taken for something else than it says.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct GuessItem {
     /// The column.
     pub column: String,
@@ -132,7 +133,7 @@ pub struct GuessItem {
 }
 
 /// A field that becomes other; secrets are masked.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct ChangeItem {
     /// The field.
     pub field: String,

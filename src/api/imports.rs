@@ -10,10 +10,12 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
 use super::import_item::{ImportItem, ImportRow, SKIP};
+use super::openapi;
 use super::operations::{Operation, Refused};
 use super::problem::Problem;
 use super::table::Format;
@@ -74,13 +76,13 @@ pub enum ImportOrder {
 /// A sheet as it came, with what was said of its rows: the name of its file, and its cells.
 pub type MarkedSheet = (String, Vec<Vec<String>>);
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Imports {
     items: Vec<ImportItem>,
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ImportWithRows {
     #[serde(flatten)]
     import: ImportItem,
@@ -88,34 +90,62 @@ pub(super) struct ImportWithRows {
 }
 
 /// A page of rows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Rows {
     items: Vec<ImportRow>,
     next: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// The file that is looked at.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is read part by part")]
+struct Upload {
+    /// CSV or a spreadsheet.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     department: Option<String>,
+    #[param(schema_with = openapi::mode)]
     mode: Option<String>,
     #[serde(default)]
     allow_removals: usize,
 }
 
-/// `POST /api/v1/imports?department=&mode=&allow_removals=`, the file as `multipart/form-data`.
+/// Looks at a file of cameras: nothing changes
+#[utoipa::path(
+    post, path = "/api/v1/imports", operation_id = "plan_import", tag = "imports",
+    params(Wanted), request_body(content = Upload, content_type = "multipart/form-data", example = json!({
+        "file": "name,department,url\n西门,education,rtsp://10.11.0.8:554/live\n",
+    })),
+    responses(
+        (status = 200, description = "What it would do", body = ImportItem, links(
+            ("show" = (operation_id = "show_import", parameters(("id" = "$response.body#/id")))),
+            ("apply" = (operation_id = "apply_import", parameters(("id" = "$response.body#/id")))),
+            ("undo" = (operation_id = "undo_import", parameters(("id" = "$response.body#/id")))),
+        )),
+        (status = 413, description = "The file is too large"),
+        (status = 422, description = "The file cannot be used: each problem is told"),
+        (status = 500, description = "The store does not keep it"),
+        (status = 503, description = "Too much is being done already"),
+    )
+)]
 pub(super) async fn plan(
     State(api): State<Api>,
     caller: Caller,
     wanted: Result<Query<Wanted>, QueryRejection>,
     upload: Result<Multipart, axum::extract::multipart::MultipartRejection>,
 ) -> Result<Json<ImportItem>, Problem> {
-    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(wanted) = wanted?;
     let mode = mode_of(wanted.mode.as_deref())?;
     if let Some(id) = &wanted.department {
         api.check_department(id)?;
     }
-    let upload = upload.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let upload = upload?;
     let (file, bytes) = timeout(UPLOAD_TIME, file_of(upload))
         .await
         .map_err(|_| Problem::too_slow())??;
@@ -139,26 +169,50 @@ pub(super) async fn plan(
     api.order(order).await.map(Json)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reviewed {
     digest: Option<String>,
 }
 
-/// `POST /api/v1/imports/{id}/apply?digest=`
+/// Does what an import would do
+#[utoipa::path(
+    post, path = "/api/v1/imports/{id}/apply", operation_id = "apply_import", tag = "imports",
+    params(("id" = String, Path, description = "Its number"), Reviewed),
+    responses(
+        (status = 200, description = "The import", body = ImportItem),
+        (status = 404, description = "There is no such import"),
+        (status = 409, description = "It cannot be done as things are now"),
+        (status = 422, description = "It is refused: each problem is told"),
+        (status = 500, description = "The store does not keep it"),
+        (status = 503, description = "Too much is being done already"),
+    )
+)]
 pub(super) async fn apply(
     State(api): State<Api>,
     Path(id): Path<String>,
     reviewed: Result<Query<Reviewed>, QueryRejection>,
 ) -> Result<Json<ImportItem>, Problem> {
     let id = number(&id)?;
-    let Query(Reviewed { digest }) =
-        reviewed.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(Reviewed { digest }) = reviewed?;
     let order = |answer| ImportOrder::Apply { id, digest, answer };
     api.order(order).await.map(Json)
 }
 
-/// `POST /api/v1/imports/{id}/undo`
+/// Has the cameras of an import as they were before
+#[utoipa::path(
+    post, path = "/api/v1/imports/{id}/undo", operation_id = "undo_import", tag = "imports",
+    params(("id" = String, Path, description = "Its number")),
+    responses(
+        (status = 200, description = "The import", body = ImportItem),
+        (status = 404, description = "There is no such import"),
+        (status = 409, description = "It cannot be done as things are now"),
+        (status = 422, description = "It is refused: each problem is told"),
+        (status = 500, description = "The store does not keep it"),
+        (status = 503, description = "Too much is being done already"),
+    )
+)]
 pub(super) async fn undo(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -168,30 +222,56 @@ pub(super) async fn undo(
     api.order(order).await.map(Json)
 }
 
-/// `GET /api/v1/imports`
+/// All imports that are kept
+#[utoipa::path(
+    get, path = "/api/v1/imports", operation_id = "list_imports", tag = "imports",
+    responses(
+        (status = 200, description = "All imports that are kept, the newest first", body = Imports),
+        (status = 500, description = "The store cannot be read"),
+        (status = 503, description = "The gateway is stopping"),
+    )
+)]
 pub(super) async fn list(State(api): State<Api>) -> Result<Json<Imports>, Problem> {
     let items = api.order(|answer| ImportOrder::List { answer }).await?;
     Ok(Json(Imports { items, next: None }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     /// `xlsx` or `csv`: the sheet as it came, with a column of what is wrong.
+    #[param(schema_with = openapi::table)]
     format: Option<String>,
+    #[param(schema_with = openapi::action)]
     action: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     cursor: Option<usize>,
 }
 
-/// `GET /api/v1/imports/{id}?action=&limit=&cursor=`
+/// An import with its rows
+#[utoipa::path(
+    get, path = "/api/v1/imports/{id}", operation_id = "show_import", tag = "imports",
+    params(("id" = String, Path, description = "Its number"), Page),
+    responses(
+        (status = 200, description = "The import with a page of its rows, or its sheet", content(
+            (ImportWithRows = "application/json"),
+            (String = "text/csv"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        )),
+        (status = 404, description = "There is no such import"),
+        (status = 500, description = "The store cannot be read"),
+        (status = 503, description = "The gateway is stopping"),
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let id = number(&id)?;
-    let Query(page) = page.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(page) = page?;
     if let Some(format) = Format::of(page.format.as_deref())? {
         let marked = api.order(|answer| ImportOrder::Marked { id, answer });
         let (file, rows) = marked.await?;

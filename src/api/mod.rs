@@ -18,26 +18,29 @@ mod feed;
 mod health;
 mod import_item;
 mod imports;
+mod openapi;
 mod operations;
 mod platforms;
 mod problem;
 mod quality;
 mod ranking;
 mod regions;
+mod routes;
 mod server;
 mod sessions;
 mod status;
 mod table;
+mod token;
 mod why;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{delete, get, post};
-use axum::{Router, middleware};
+use axum::routing::get;
+use axum::{Extension, Router, middleware};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::catalog::{Camera, Catalog};
@@ -56,8 +59,11 @@ pub use imports::{ImportOrder, MarkedSheet};
 pub use operations::{Interval, Operation, Refused, ReloadReport};
 pub use server::serve;
 pub use status::timestamp;
+pub use token::Token;
 
+use self::openapi::{Document, Guard};
 use self::problem::Problem;
+use self::token::Door;
 
 /// What the routes read, and where orders go. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -80,6 +86,8 @@ pub struct Parts {
     pub started: SystemTime,
     /// True while it serves.
     pub ready: watch::Receiver<bool>,
+    /// What opens the API on `listen.http`; none: it is not there.
+    pub token: watch::Receiver<Option<Token>>,
     /// Orders to the root.
     pub operations: mpsc::Sender<Operation>,
     /// What happens.
@@ -123,63 +131,40 @@ impl Api {
 
     /// The routes of `listen.http`.
     pub fn public(&self) -> Router {
-        self.counted(health::routes())
+        let routes = routes::health().merge(routes::rest());
+        let (routes, document) = Document::of(routes, Guard::Token);
+        self.counted(routes.layer(Extension(document)), |routes| {
+            routes.layer(from_fn_with_state(Door::new(self), token::authorize))
+        })
     }
 
     /// The routes of `listen.metrics`.
     pub fn metrics(&self) -> Router {
-        let routes = health::routes()
+        let (health, _) = routes::health().split_for_parts();
+        let routes = health
             .route("/metrics", get(health::metrics))
             .route("/metrics/cameras", get(camera_metrics::show));
-        self.counted(routes)
+        self.counted(routes, |routes| routes)
     }
 
     /// The routes of the admin socket.
     pub fn admin(&self) -> Router {
-        let routes = health::routes()
-            .route("/api/v1/status", get(status::show))
-            .route("/api/v1/reload", post(operations::reload))
-            .route("/api/v1/cameras", get(cameras::list).post(camera_edit::add))
-            .route("/api/v1/cameras/search", post(camera_search::search))
-            .route(
-                "/api/v1/cameras/{id}",
-                get(cameras::show)
-                    .patch(camera_edit::change)
-                    .delete(camera_edit::remove),
-            )
-            .route("/api/v1/cameras/{id}/why", get(why::camera))
-            .route("/api/v1/cameras/{id}/probe", post(cameras::probe))
-            .route("/api/v1/cameras/{id}/enable", post(cameras::enable))
-            .route("/api/v1/cameras/{id}/disable", post(cameras::disable))
-            .route("/api/v1/regions", get(regions::list))
-            .route("/api/v1/departments", get(departments::list))
-            .route("/api/v1/events", get(events::follow))
-            .route(
-                "/api/v1/discoveries",
-                post(discoveries::begin).layer(DefaultBodyLimit::max(discoveries::LIST_BYTES_MAX)),
-            )
-            .route("/api/v1/discoveries/{id}", get(discoveries::show))
-            .route("/api/v1/imports", get(imports::list))
-            .route(
-                "/api/v1/imports",
-                post(imports::plan).layer(DefaultBodyLimit::max(body::LARGEST)),
-            )
-            .route("/api/v1/imports/{id}", get(imports::show))
-            .route("/api/v1/imports/{id}/apply", post(imports::apply))
-            .route("/api/v1/imports/{id}/undo", post(imports::undo))
-            .route("/api/v1/platforms", get(platforms::list))
-            .route("/api/v1/platforms/{id}", get(platforms::show))
-            .route("/api/v1/platforms/{id}/why", get(why::platform))
-            .route("/api/v1/quality", get(quality::show))
-            .route("/api/v1/sessions", get(sessions::list))
-            .route("/api/v1/sessions/{id}", delete(sessions::stop));
-        self.counted(routes)
+        let routes = routes::health()
+            .merge(routes::rest())
+            .merge(routes::operations());
+        let (routes, document) = Document::of(routes, Guard::Socket);
+        self.counted(routes.layer(Extension(document)), |routes| routes)
     }
 
-    fn counted(&self, routes: Router<Self>) -> Router {
-        routes
-            .fallback(problem::not_found)
+    /// Routes behind a guard; all that is asked is counted.
+    fn counted(
+        &self,
+        routes: Router<Self>,
+        guard: impl FnOnce(Router<Self>) -> Router<Self>,
+    ) -> Router {
+        guard(routes.fallback(problem::not_found))
             .layer(middleware::from_fn(body::read_whole))
+            .layer(middleware::map_response(problem::of_rejection))
             .layer(from_fn_with_state(self.clone(), count))
             .layer(middleware::map_response(harden))
             .with_state(self.clone())
@@ -193,16 +178,26 @@ async fn count(State(api): State<Api>, request: Request, next: Next) -> Response
         .get::<MatchedPath>()
         .map(|path| path.as_str().to_owned());
     let method = match request.method().as_str() {
-        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE") => known.to_owned(),
-        _ => "other".to_owned(),
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "other",
     };
     let response = next.run(request).await;
-    let route = route.as_deref().unwrap_or("none");
+    // What strangers ask for makes no series, and methods that are not served make one a route.
+    let (route, method) = match response.status().as_u16() {
+        401 | 429 => ("none", "other"),
+        405 => (route.as_deref().unwrap_or("none"), "other"),
+        _ => (route.as_deref().unwrap_or("none"), method),
+    };
     let code = response.status().as_u16().to_string();
     api.0
         .metrics
         .api_requests
-        .with_label_values(&[route, &method, &code])
+        .with_label_values(&[route, method, code.as_str()])
         .inc();
     response
 }

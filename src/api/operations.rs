@@ -7,8 +7,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
+use utoipa::ToSchema;
 
 use super::Api;
+use super::caller::Caller;
 use super::camera_edit::Edit;
 use super::imports::ImportOrder;
 use super::problem::Problem;
@@ -32,6 +34,8 @@ pub enum Operation {
     Reload {
         /// So many cameras may go.
         allow_removals: usize,
+        /// Who wants it.
+        by: String,
         /// The answer.
         answer: oneshot::Sender<Result<ReloadReport, Refused>>,
     },
@@ -41,6 +45,8 @@ pub enum Operation {
         camera: CameraId,
         /// Out of it.
         is_maintained: bool,
+        /// Who wants it.
+        by: String,
         /// The answer.
         answer: oneshot::Sender<Result<(), String>>,
     },
@@ -157,7 +163,7 @@ impl From<Refused> for Problem {
 }
 
 /// What a reload changes, or would. Cameras are named by id and name, platforms by id.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, ToSchema)]
 pub struct ReloadReport {
     /// New.
     pub cameras_added: Vec<String>,
@@ -202,7 +208,8 @@ impl ReloadReport {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// Only say what would change.
@@ -213,15 +220,24 @@ pub(super) struct Wanted {
     allow_removals: usize,
 }
 
-/// `POST /api/v1/reload?plan=&allow_removals=`
+/// Reads configuration and inventory again
+#[utoipa::path(
+    post, path = "/api/v1/reload", operation_id = "reload", tag = "operations", params(Wanted),
+    responses(
+        (status = 200, description = "What has changed, or would", body = ReloadReport),
+        (status = 422, description = "It is refused whole: each problem is told"),
+        (status = 503, description = "The gateway is stopping"),
+    )
+)]
 pub(super) async fn reload(
     State(api): State<Api>,
+    caller: Caller,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<ReloadReport>, Problem> {
     let Query(Wanted {
         plan,
         allow_removals,
-    }) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
+    }) = wanted?;
     let report = api.ask(|answer| {
         if plan {
             Operation::Plan {
@@ -231,6 +247,7 @@ pub(super) async fn reload(
         } else {
             Operation::Reload {
                 allow_removals,
+                by: caller.to_string(),
                 answer,
             }
         }

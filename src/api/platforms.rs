@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Api;
 use super::problem::Problem;
@@ -10,13 +11,14 @@ use super::status::timestamp;
 use crate::sink::gb28181::PlatformStatus;
 
 /// All platforms; there are few, so there is one page.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlatformPage)]
 pub(super) struct Page {
     items: Vec<PlatformItem>,
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PlatformItem {
     id: String,
     name: String,
@@ -47,6 +49,11 @@ impl From<PlatformStatus> for PlatformItem {
     }
 }
 
+/// All platforms with their registrations
+#[utoipa::path(
+    get, path = "/api/v1/platforms", operation_id = "list_platforms", tag = "platforms",
+    responses((status = 200, description = "All platforms", body = Page))
+)]
 pub(super) async fn list(State(api): State<Api>) -> Json<Page> {
     let items = api
         .0
@@ -58,6 +65,15 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Page> {
     Json(Page { items, next: None })
 }
 
+/// One platform
+#[utoipa::path(
+    get, path = "/api/v1/platforms/{id}", operation_id = "show_platform", tag = "platforms",
+    params(("id" = String, Path, description = "Its id in the configuration")),
+    responses(
+        (status = 200, description = "The platform", body = PlatformItem),
+        (status = 404, description = "There is no such platform"),
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,

@@ -6,8 +6,10 @@ use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Api;
+use super::openapi;
 use super::problem::Problem;
 use crate::catalog::quality::{
     ClassPart, Example, FieldPart, Finding, Kind, Pair, Part, Points, Raise, Report, rows, text,
@@ -15,20 +17,35 @@ use crate::catalog::quality::{
 use crate::problem::none_of;
 use crate::task::blocking;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     department: Option<String>,
+    #[param(schema_with = openapi::report)]
     format: Option<String>,
     /// How many cameras a finding names.
+    #[param(maximum = 1000)]
     examples: Option<usize>,
 }
 
+/// How good what is known of cameras is
+#[utoipa::path(
+    get, path = "/api/v1/quality", operation_id = "show_quality", tag = "quality", params(Wanted),
+    responses(
+        (status = 200, description = "Of all and of each department, or of one", content(
+            (PartItem = "application/json"),
+            (String = "text/plain"),
+            (String = "text/csv"),
+        )),
+        (status = 404, description = "There is no such department"),
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(wanted) = wanted?;
     let examples = wanted.examples.unwrap_or(EXAMPLES);
     if examples > EXAMPLES_MAX {
         let message = format!("examples must be 0 to {EXAMPLES_MAX}");
@@ -104,7 +121,7 @@ fn csv(rows: &[Vec<String>]) -> Result<Vec<u8>, Problem> {
 }
 
 /// What was found of some cameras.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PartItem {
     department: Option<String>,
     name: Option<String>,
@@ -117,10 +134,11 @@ struct PartItem {
     duplicates: Vec<PairItem>,
     /// Of each department, where all were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion, value_type = Vec<PartItem>)]
     departments: Vec<Self>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ClassItem {
     point_class: u8,
     cameras: usize,
@@ -128,14 +146,14 @@ struct ClassItem {
     fields: Vec<FieldItem>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct FieldItem {
     field: &'static str,
     needed: usize,
     filled: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct FindingItem {
     sort: &'static str,
     kind: &'static str,
@@ -147,7 +165,7 @@ struct FindingItem {
     examples: Vec<ExampleItem>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct RaiseItem {
     kind: &'static str,
     field: &'static str,
@@ -157,13 +175,13 @@ struct RaiseItem {
     en: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PairItem {
     by: &'static str,
     cameras: [ExampleItem; 2],
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ExampleItem {
     id: String,
     name: String,

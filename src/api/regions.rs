@@ -7,14 +7,16 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Api;
+use super::openapi;
 use super::problem::Problem;
 use crate::catalog::{Catalog, Level};
 use crate::problem::none_of;
 
 /// A region.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct RegionItem {
     code: String,
     name: String,
@@ -27,26 +29,35 @@ struct RegionItem {
 }
 
 /// A page of regions, by code.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RegionPage)]
 pub(super) struct Page {
     items: Vec<RegionItem>,
     next: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
+    #[param(schema_with = openapi::level)]
     level: Option<String>,
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// The code of the last region that was read.
     cursor: Option<String>,
 }
 
+/// Districts, towns, communities and grids, and how many cameras name them
+#[utoipa::path(
+    get, path = "/api/v1/regions", operation_id = "list_regions", tag = "regions", params(Wanted),
+    responses((status = 200, description = "A page of regions, by code", body = Page))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(wanted) = wanted?;
     let limit = wanted.limit.unwrap_or(100);
     if !(1..=1000).contains(&limit) {
         return Err(Problem::bad_request("limit must be 1 to 1000"));

@@ -4,19 +4,23 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
+use tracing::info;
+use utoipa::ToSchema;
 
 use super::Api;
+use super::caller::Caller;
 use super::problem::Problem;
 use super::status::timestamp;
 
 /// All sessions; there are as many as the platforms' limits allow, and they are on one page.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SessionPage)]
 pub(super) struct Page {
     items: Vec<SessionItem>,
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct SessionItem {
     id: String,
     platform: String,
@@ -28,6 +32,11 @@ struct SessionItem {
     starting: bool,
 }
 
+/// Who watches now
+#[utoipa::path(
+    get, path = "/api/v1/sessions", operation_id = "list_sessions", tag = "sessions",
+    responses((status = 200, description = "All sessions", body = Page))
+)]
 pub(super) async fn list(State(api): State<Api>) -> Json<Page> {
     let catalog = api.0.catalog.borrow().clone();
     let sessions = api.0.platforms.sessions().await.into_iter();
@@ -49,11 +58,22 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Page> {
     })
 }
 
+/// Ends a session
+#[utoipa::path(
+    delete, path = "/api/v1/sessions/{id}", operation_id = "stop_session", tag = "sessions",
+    params(("id" = String, Path, description = "As the list has it")),
+    responses(
+        (status = 204, description = "It is ended with BYE"),
+        (status = 404, description = "There is no such session"),
+    )
+)]
 pub(super) async fn stop(
     State(api): State<Api>,
     Path(id): Path<String>,
+    caller: Caller,
 ) -> Result<StatusCode, Problem> {
     if api.0.platforms.stop_session(&id).await {
+        info!(session = id, by = %caller, "a session is stopped");
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Problem::no_such("session", &id))

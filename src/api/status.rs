@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Api;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Status {
     version: &'static str,
     ready: bool,
@@ -22,6 +23,11 @@ pub(super) struct Status {
     inventory_rows_rejected: i64,
 }
 
+/// The gateway in a few lines
+#[utoipa::path(
+    get, path = "/api/v1/status", operation_id = "status", tag = "gateway",
+    responses((status = 200, description = "The gateway", body = Status))
+)]
 pub(super) async fn show(State(api): State<Api>) -> Json<Status> {
     let catalog = api.0.catalog.borrow().clone();
     let mut cameras: BTreeMap<&'static str, usize> = BTreeMap::new();

@@ -4,8 +4,10 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Api;
+use super::openapi;
 use super::operations::Operation;
 use super::problem::Problem;
 use super::status::timestamp;
@@ -14,12 +16,14 @@ use crate::ledger::State as CameraState;
 use crate::sink::gb28181::PlatformStatus;
 
 /// Why a camera is as it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct CameraWhy {
     id: String,
     gb_code: String,
     name: String,
+    #[schema(schema_with = openapi::state)]
     state: &'static str,
+    #[schema(schema_with = openapi::cause)]
     cause: &'static str,
     since: Option<String>,
     /// What it means and what to do.
@@ -32,13 +36,13 @@ pub(super) struct CameraWhy {
     history: Vec<Interval>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Text {
     reason: String,
     action: String,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 struct Evidence {
     /// Where it was found.
     address: Option<String>,
@@ -52,14 +56,15 @@ struct Evidence {
     live: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Failure {
+    #[schema(schema_with = openapi::cause)]
     cause: &'static str,
     detail: String,
     at: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Sharing {
     platform: String,
     sees_it: bool,
@@ -67,14 +72,27 @@ struct Sharing {
     en: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Interval {
+    #[schema(schema_with = openapi::state)]
     state: &'static str,
+    #[schema(schema_with = openapi::cause)]
     cause: &'static str,
     began: String,
     ended: Option<String>,
 }
 
+/// Why a camera is as it is, what to do, the evidence
+#[utoipa::path(
+    get, path = "/api/v1/cameras/{id}/why", operation_id = "why_camera", tag = "cameras",
+    params(("id" = String, Path, description = "Its id or its code")),
+    responses(
+        (status = 200, description = "Why it is as it is", body = CameraWhy),
+        (status = 404, description = "There is no such camera"),
+        (status = 500, description = "The store cannot be read"),
+        (status = 503, description = "The gateway is stopping"),
+    )
+)]
 pub(super) async fn camera(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -176,7 +194,7 @@ fn sharing(api: &Api, camera: &Camera) -> Vec<Sharing> {
 }
 
 /// Why a platform is as it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PlatformWhy {
     id: String,
     registered: bool,
@@ -186,7 +204,7 @@ pub(super) struct PlatformWhy {
     evidence: PlatformEvidence,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct PlatformEvidence {
     address: String,
     signalling: Vec<String>,
@@ -200,6 +218,15 @@ struct PlatformEvidence {
     cameras: usize,
 }
 
+/// Why a platform is as it is, what to do, the evidence
+#[utoipa::path(
+    get, path = "/api/v1/platforms/{id}/why", operation_id = "why_platform", tag = "platforms",
+    params(("id" = String, Path, description = "Its id in the configuration")),
+    responses(
+        (status = 200, description = "Why it is as it is", body = PlatformWhy),
+        (status = 404, description = "There is no such platform"),
+    )
+)]
 pub(super) async fn platform(
     State(api): State<Api>,
     Path(id): Path<String>,

@@ -1,25 +1,45 @@
-//! Asks the running gateway through its admin socket.
+//! Asks the running gateway: through its admin socket, or with `--url` through `listen.http` and its token.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
+use super::remote::Remote;
 use super::{complain, wrong_config};
 use crate::config::Config;
 
-/// The gateway that runs with a configuration, by its admin socket.
+/// The running gateway.
 #[derive(Debug)]
 pub(super) struct Client {
     config: PathBuf,
+    url: Option<String>,
+}
+
+/// Where it is asked.
+enum Place {
+    Socket(PathBuf),
+    Http(Remote),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => path.display().fmt(f),
+            Self::Http(remote) => remote.fmt(f),
+        }
+    }
 }
 
 /// An answer that is no success.
@@ -40,9 +60,9 @@ impl From<String> for Failed {
 }
 
 impl Client {
-    /// The gateway that runs with that configuration.
-    pub(super) fn new(config: PathBuf) -> Self {
-        Self { config }
+    /// The gateway at that URL, or the one that runs with that configuration.
+    pub(super) fn new(config: PathBuf, url: Option<String>) -> Self {
+        Self { config, url }
     }
 
     /// Asks for `path` and returns the answer, a plain text as a string; prints why not.
@@ -79,23 +99,41 @@ impl Client {
         body: Option<Body>,
         limit: Duration,
     ) -> Result<Value, ExitCode> {
+        let place = self.place()?;
+        let asked = timeout(limit, ask(&place, method, path, body)).await;
+        let answer = asked.unwrap_or_else(|_| Err(format!("no answer in {limit:?}").into()));
+        answer.map_err(|failed| failed.complain(&place))
+    }
+
+    fn place(&self) -> Result<Place, ExitCode> {
+        if let Some(url) = &self.url {
+            let remote = Remote::new(url, std::env::var("HUIJU_TOKEN").ok());
+            return remote.map(Place::Http).map_err(|message| {
+                complain(&format!("huiju: {message}"));
+                ExitCode::from(2)
+            });
+        }
         let socket = Config::admin_socket(&self.config).map_err(|problems| {
             let code = wrong_config(&problems);
             complain("huiju: the configuration does not say where the gateway's admin socket is");
             code
         })?;
-        let asked = timeout(limit, ask(&socket, method, path, body)).await;
-        let answer = asked.unwrap_or_else(|_| Err(format!("no answer in {limit:?}").into()));
-        answer.map_err(|failed| failed.complain(&socket))
+        Ok(Place::Socket(socket))
     }
 }
 
 impl Failed {
-    fn complain(&self, socket: &Path) -> ExitCode {
+    fn complain(&self, place: &Place) -> ExitCode {
+        let message = &self.message;
         if self.code.is_empty() {
-            let (socket, message) = (socket.display(), &self.message);
             complain(&format!(
-                "huiju: {socket}: {message}: is the gateway running?"
+                "huiju: {place}: {message}: is the gateway running?"
+            ));
+            return ExitCode::FAILURE;
+        }
+        if message == NO_ROUTE && matches!(place, Place::Http(_)) {
+            complain(&format!(
+                "huiju: {place}: {message}: either listen.http has no token, or this is done at the admin socket only"
             ));
             return ExitCode::FAILURE;
         }
@@ -162,21 +200,31 @@ impl Upload {
 }
 
 async fn ask(
-    socket: &Path,
+    place: &Place,
     method: Method,
     path: &str,
     body: Option<Body>,
 ) -> Result<Value, Failed> {
-    let text = |error: &dyn std::fmt::Display| error.to_string();
-    let stream = UnixStream::connect(socket)
-        .await
-        .map_err(|error| text(&error))?;
-    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| text(&error))?;
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "huiju");
+    let request = request(place, method, path, body)?;
+    match place {
+        Place::Socket(path) => exchange(UnixStream::connect(path).await, request).await,
+        Place::Http(remote) => exchange(TcpStream::connect(remote.address()).await, request).await,
+    }
+}
+
+fn request(
+    place: &Place,
+    method: Method,
+    path: &str,
+    body: Option<Body>,
+) -> Result<Request<Full<Bytes>>, Failed> {
+    let request = Request::builder().method(method).uri(path);
+    let mut request = match place {
+        Place::Socket(_) => request.header(HOST, "huiju"),
+        Place::Http(remote) => request
+            .header(HOST, remote.host())
+            .header(AUTHORIZATION, remote.bearer()),
+    };
     let body = body.map_or_else(Bytes::new, |body| {
         let (kind, body) = body.to_typed();
         if let Some(headers) = request.headers_mut()
@@ -186,9 +234,22 @@ async fn ask(
         }
         body
     });
-    let request = request
-        .body(Full::new(body))
-        .map_err(|error| text(&error))?;
+    let request = request.body(Full::new(body));
+    request.map_err(|error| error.to_string().into())
+}
+
+/// One question and its answer over a connection.
+async fn exchange<S>(
+    connected: io::Result<S>,
+    request: Request<Full<Bytes>>,
+) -> Result<Value, Failed>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let text = |error: &dyn fmt::Display| error.to_string();
+    let stream = connected.map_err(|error| text(&error))?;
+    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|error| text(&error))?;
     let exchange = async {
         let response = sender
             .send_request(request)
@@ -240,6 +301,8 @@ fn failed(status: &str, value: &Value) -> Failed {
     }
 }
 
+/// What the API says of a path that it does not serve.
+const NO_ROUTE: &str = "nothing is served at this path";
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// A probe waits its turn; a reload says goodbye to platforms.
 const WORK_TIME: Duration = Duration::from_secs(130);

@@ -9,6 +9,7 @@ mod discover;
 mod import;
 mod platforms;
 mod reload;
+mod remote;
 mod report;
 mod run;
 mod sessions;
@@ -29,6 +30,9 @@ pub struct Cli {
     /// The configuration file.
     #[arg(long, global = true, env = "HUIJU_CONFIG", default_value = DEFAULT_PATH)]
     config: PathBuf,
+    /// Ask the gateway over HTTP at this address instead of its admin socket; HUIJU_TOKEN is the token.
+    #[arg(long, global = true, env = "HUIJU_URL", value_name = "URL")]
+    url: Option<String>,
     /// Print JSON, as the API answers it.
     #[arg(long, global = true)]
     json: bool,
@@ -134,7 +138,7 @@ enum SessionCommand {
 impl Cli {
     /// Does what the command line says.
     pub async fn run(self) -> ExitCode {
-        let client = Client::new(self.config.clone());
+        let client = Client::new(self.config.clone(), self.url);
         let json = self.json;
         match self.command {
             Command::Run => match Config::load(&self.config) {

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::catalog::{Department, Regions};
+use crate::catalog::{Department, Regions, Secret};
 use crate::problem::Problem;
 use crate::sink::gb28181::PlatformSettings;
 use crate::source;
@@ -62,8 +62,10 @@ pub struct Gateway {
 /// Where it listens.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Listen {
-    /// Health; loopback only.
+    /// Health, and the API where there is a token; loopback only.
     pub http: SocketAddr,
+    /// What opens the API there.
+    pub token: Option<Secret>,
     /// Prometheus; loopback only.
     pub metrics: SocketAddr,
     /// SIP, UDP and TCP.

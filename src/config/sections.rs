@@ -1,13 +1,14 @@
 //! The sections `gateway`, `listen`, `streams` and `inventory`.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::reader::Section;
 use super::regions;
-use super::values::{duration, loopback, ports, socket, text};
+use super::values::{duration, loopback, ports, secret, socket, text};
 use super::{ADMIN_SOCKET, Gateway, Listen};
-use crate::catalog::pad_civil_code;
+use crate::catalog::{Secret, pad_civil_code};
 use crate::source;
 
 pub(super) fn gateway(section: &Section<'_>) -> Gateway {
@@ -55,11 +56,10 @@ pub(super) fn listen(section: &Section<'_>) -> Listen {
             .map_err(|error| format!("default: {error}"))
             .ok()
     };
+    let (address, token) = http(section);
     let listen = Listen {
-        http: section
-            .value("http", loopback)
-            .or_else(|| fixed("127.0.0.1:8080"))
-            .unwrap_or(ANY),
+        http: address.or_else(|| fixed("127.0.0.1:8080")).unwrap_or(ANY),
+        token,
         metrics: section
             .value("metrics", loopback)
             .or_else(|| fixed("127.0.0.1:9180"))
@@ -75,6 +75,44 @@ pub(super) fn listen(section: &Section<'_>) -> Listen {
     };
     section.finish(&["rtsp"]);
     listen
+}
+
+/// An address, or a mapping with the token of the API beside it.
+fn http(listen: &Section<'_>) -> (Option<SocketAddr>, Option<Secret>) {
+    if listen.is_no_mapping("http") {
+        return (listen.value("http", loopback), None);
+    }
+    let http = listen.section("http");
+    let address = http.value("address", loopback);
+    let token = match http.node("token") {
+        Some(_) => secret(&http, "token").filter(|token| is_token(&http, token)),
+        None => None,
+    };
+    http.finish(&[
+        "tls",
+        "client_ca",
+        "allowed_origins",
+        "trusted_proxies",
+        "plaintext",
+    ]);
+    (address, token)
+}
+
+/// Whether a token is long enough to stand against guessing, and of letters that a header can hold (RFC 6750 §2.1).
+fn is_token(http: &Section<'_>, token: &Secret) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let text = token.expose();
+    let is_token = text.len() >= TOKEN_LETTERS_MIN && text.bytes().all(is_letter);
+    if !is_token {
+        http.fail(
+            "token",
+            format!(
+                "a token must have {TOKEN_LETTERS_MIN} characters at least, of A-Z a-z 0-9 - . _ ~ + / =: \
+                 openssl rand -base64 32 makes one"
+            ),
+        );
+    }
+    is_token
 }
 
 /// The place of the admin socket.
@@ -109,5 +147,5 @@ pub(super) fn inventory(section: &Section<'_>) -> Vec<PathBuf> {
         .collect()
 }
 
-const ANY: std::net::SocketAddr =
-    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+const TOKEN_LETTERS_MIN: usize = 32;
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

@@ -139,7 +139,7 @@ pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
         return Ok(address);
     }
     Err(format!(
-        "`{text}` is not loopback: this version serves it without TLS and tokens"
+        "`{text}` is not loopback: this version serves it without TLS"
     ))
 }
 

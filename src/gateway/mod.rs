@@ -25,7 +25,7 @@ use tracing::{debug, info};
 
 use self::keeper::{SharedStore, on_store};
 use self::listeners::Listeners;
-use crate::api::{Api, Feed, Operation, Parts};
+use crate::api::{Api, Feed, Operation, Parts, Token};
 use crate::catalog::{Catalog, Registry};
 use crate::clock::wall_clock;
 use crate::config::Config;
@@ -95,6 +95,8 @@ struct Gateway {
     discoveries: Discoveries,
     platforms: Platforms,
     metrics: Metrics,
+    /// What opens the API on `listen.http`.
+    token: watch::Sender<Option<Token>>,
 }
 
 /// Runs the gateway until it is told to stop; `path` is read again on reload.
@@ -128,6 +130,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     let store: SharedStore = Arc::new(Mutex::new(store));
     let (ready, is_ready) = watch::channel(true);
     let (operations, mut asked) = mpsc::channel(OPERATIONS);
+    let token = watch::Sender::new(token_of(&config));
     let feed = Feed::new(started);
     let api = Api::new(Parts {
         catalog: catalog.subscribe(),
@@ -137,6 +140,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         metrics: metrics.clone(),
         started,
         ready: is_ready,
+        token: token.subscribe(),
         operations,
         feed: feed.clone(),
         followers: Parts::followers(),
@@ -153,6 +157,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         discoveries,
         platforms,
         metrics,
+        token,
     };
     gateway.begin(started).await;
     let keeping = &groups.keeping;
@@ -282,7 +287,7 @@ impl Gateway {
         let mut state = vec![NotifyState::Reloading];
         state.extend(NotifyState::monotonic_usec_now());
         tell_service_manager(&state);
-        if let Err(refused) = self.reload(0).await {
+        if let Err(refused) = self.reload(0, "SIGHUP").await {
             debug!(problems = refused.problems().len(), "nothing has changed");
         }
         tell_service_manager(&[NotifyState::Ready]);
@@ -300,13 +305,15 @@ impl Gateway {
             }
             Operation::Reload {
                 allow_removals,
+                by,
                 answer,
             } => {
-                drop(answer.send(self.reload(allow_removals).await));
+                drop(answer.send(self.reload(allow_removals, &by).await));
             }
             Operation::Maintain {
                 camera,
                 is_maintained,
+                by,
                 answer,
             } => {
                 let now = wall_clock();
@@ -315,7 +322,7 @@ impl Gateway {
                 });
                 let kept = kept.await;
                 if kept.is_ok() {
-                    info!(%camera, is_maintained, "maintenance, by an operator");
+                    info!(%camera, is_maintained, by, "maintenance");
                     self.sources.set_maintained(camera, is_maintained);
                 }
                 drop(answer.send(kept.map_err(|error| error.to_string())));
@@ -429,6 +436,14 @@ fn names(config: &Config) -> (Vec<String>, Vec<String>) {
         .map(|department| department.id.clone());
     let platforms = config.platforms.iter().map(|platform| platform.id.clone());
     (departments.collect(), platforms.collect())
+}
+
+fn token_of(config: &Config) -> Option<Token> {
+    config
+        .listen
+        .token
+        .as_ref()
+        .map(|token| Token::new(token.expose()))
 }
 
 /// Where no camera may be: our own listeners, and the signalling of platforms.

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::inventory::{Draft, read_inventory};
 use super::keeper::on_store;
-use super::{Gateway, forbidden};
+use super::{Gateway, forbidden, token_of};
 use crate::api::{Refused, ReloadReport};
 use crate::catalog::{Camera, Catalog};
 use crate::clock::wall_clock;
@@ -87,13 +87,18 @@ impl Gateway {
         self.discoveries.forbid(forbidden(&config));
         self.sources.follow();
         self.platforms.finish_change(platforms).await;
+        self.token.send_replace(token_of(&config));
         self.config = config;
         self.follow_metrics();
         Ok(report)
     }
 
     /// Plans and applies; says so in the log and in the metrics.
-    pub(super) async fn reload(&mut self, allow_removals: usize) -> Result<ReloadReport, Refused> {
+    pub(super) async fn reload(
+        &mut self,
+        allow_removals: usize,
+        by: &str,
+    ) -> Result<ReloadReport, Refused> {
         let reloaded = match self.plan(allow_removals).await {
             Ok(plan) => self.apply(plan).await,
             Err(refused) => Err(refused),
@@ -108,12 +113,13 @@ impl Gateway {
                 info!(
                     changes = report.changes(),
                     rows_refused = report.rows_refused,
+                    by,
                     "reloaded"
                 );
             }
             Err(refused) => {
                 for problem in refused.problems() {
-                    warn!(problem, "reload refused");
+                    warn!(problem, by, "reload refused");
                 }
             }
         }
@@ -127,7 +133,11 @@ fn said(problems: Vec<Problem>) -> Refused {
 
 /// What needs a restart.
 fn unchangeable(old: &Config, new: &Config) -> Vec<String> {
-    let listen = |listen: &Listen| listen.clone();
+    // The token is read again.
+    let listen = |listen: &Listen| Listen {
+        token: None,
+        ..listen.clone()
+    };
     let table = [
         (
             "gateway.data_dir",
@@ -230,7 +240,10 @@ fn settings_changed(old: &Config, new: &Config) -> bool {
             config.gateway.regions.clone(),
         )
     };
-    gateway(old) != gateway(new) || old.streams != new.streams || old.departments != new.departments
+    gateway(old) != gateway(new)
+        || old.listen != new.listen
+        || old.streams != new.streams
+        || old.departments != new.departments
 }
 
 /// A file that was cut off at the end of a row reads well: many cameras that go at once are asked about.

@@ -38,6 +38,52 @@ async fn a_key_of_a_later_version_is_refused_and_not_ignored() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_short_or_has_other_letters_is_refused_and_how_to_make_one_is_said() {
+    for (name, token) in [("short", "secret".to_owned()), ("blank", "a b".repeat(16))] {
+        let right = RIGHT.replace("{admin: admin.sock}", TOKEN);
+        let folder = world_of(&format!("token-{name}"), &right);
+        let path = folder.join("district.pw");
+        std::fs::write(&path, &token).unwrap();
+        assert_eq!(
+            output(&folder).await,
+            (
+                Some(78),
+                "huiju.yaml:2:47: listen.http.token: a token must have 32 characters at least, of A-Z a-z 0-9 - . _ ~ + / =: openssl rand -base64 32 makes one\n"
+                    .to_owned()
+            )
+        );
+        std::fs::write(&path, "a".repeat(32)).unwrap();
+        assert_eq!(output(&folder).await.0, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn settings_of_http_that_are_of_a_later_version_are_refused() {
+    for key in [
+        "tls",
+        "client_ca",
+        "allowed_origins",
+        "trusted_proxies",
+        "plaintext",
+    ] {
+        let more = TOKEN.replace("token: {file: district.pw}", &format!("{key}: []"));
+        let wrong = |text: String| text.replace("{admin: admin.sock}", &more);
+        let said = format!(
+            "huiju.yaml:2:40: listen.http.{key} is not supported by this version: leave it out\n"
+        );
+        is_refused(&format!("later-{key}"), wrong, &said).await;
+    }
+    let not_loopback = TOKEN.replace("127.0.0.1", "10.0.0.1");
+    let not_loopback = not_loopback.replace(", token: {file: district.pw}", "");
+    is_refused(
+        "http-address",
+        |text| text.replace("{admin: admin.sock}", &not_loopback),
+        "huiju.yaml:2:26: listen.http.address: `10.0.0.1:80` is not loopback: this version serves it without TLS\n",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_code_without_quotes_is_refused() {
     let wrong = |text: String| text.replace("\"43021100002000000001\"", "43021100002000000001");
     is_refused(
@@ -302,6 +348,8 @@ fn world_of(name: &str, text: &str) -> PathBuf {
     folder
 }
 
+const TOKEN: &str =
+    "{http: {address: 127.0.0.1:80, token: {file: district.pw}}, admin: admin.sock}";
 const RIGHT: &str = "gateway: {name: 网关, civil_code: \"430211\", data_dir: data}
 listen: {admin: admin.sock}
 streams: {linger: 10s}

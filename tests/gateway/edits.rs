@@ -6,8 +6,8 @@ use std::process::Output;
 
 use huiju_sim::platform::{Keep, Media, Options, Session};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use crate::world::{SOON, World, merge, restrict};
@@ -186,6 +186,23 @@ impl World {
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error:#}\n{}", self.log()))
     }
 
+    /// The whole answer to a request at `listen.http`.
+    pub(crate) async fn request_http(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let answer = timeout(LONG, async {
+            let stream = TcpStream::connect(self.http()).await?;
+            exchange(stream, method, path, headers, b"").await
+        });
+        let answer = answer
+            .await
+            .unwrap_or_else(|_| panic!("{method} {path} is not answered"));
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error:#}\n{}", self.log()))
+    }
+
     /// The id of a camera, by its name.
     pub(crate) async fn id_of(&self, camera: &str) -> String {
         text(&self.camera_item(camera).await, "id")
@@ -287,7 +304,17 @@ pub(crate) async fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> anyhow::Result<Answer> {
-    let mut stream = UnixStream::connect(socket).await?;
+    let stream = UnixStream::connect(socket).await?;
+    exchange(stream, method, path, headers, body).await
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> anyhow::Result<Answer> {
     let length = body.len();
     let headers: String = headers
         .iter()

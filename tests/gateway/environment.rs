@@ -130,7 +130,7 @@ async fn a_wrong_value_of_the_environment_is_named_by_its_variable() {
         .collect();
     said.sort();
     let expected = [
-        "environment HUIJU_SET_LISTEN__HTTP: listen.http: `10.0.0.1:8080` is not loopback: this version serves it without TLS and tokens",
+        "environment HUIJU_SET_LISTEN__HTTP: listen.http: `10.0.0.1:8080` is not loopback: this version serves it without TLS",
         "environment HUIJU_SET_PLATFORMS__city__NAME: the list has no member with the id `city`",
         "environment HUIJU_SET_PLATFORMS__district__PASSWORD: a secret is never set from here: write {env: NAME} into the file",
         "environment HUIJU_SET_STREAMS__LINGRE: unknown key streams.lingre: did you mean `linger`?",

@@ -441,6 +441,17 @@ impl WorldBuilder {
         self
     }
 
+    /// Gives `listen.http` a token, from the file `api.token`.
+    pub(crate) fn token(mut self, token: &str) -> Self {
+        std::fs::create_dir_all(&self.folder).unwrap();
+        let path = self.folder.join("api.token");
+        std::fs::write(&path, token).unwrap();
+        restrict(&path);
+        let http = &mut self.config["listen"]["http"];
+        *http = json!({"address": http.take(), "token": {"file": "api.token"}});
+        self
+    }
+
     /// Changes one department of the gateway's configuration; objects are merged.
     pub(crate) fn department(mut self, id: &str, change: Value) -> Self {
         let departments = self.config["departments"].as_array_mut().unwrap();

@@ -17,8 +17,9 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use self::secrets::{
-    IN_COLUMN, IN_CREDENTIAL, IN_ENVIRONMENT, IN_FILE, IN_PATH, IN_QUERY, IN_SERVICE, IN_URL,
-    OF_SPY, REFUSED, ROTATED_COLUMN, ROTATED_FILE, WRONG, WRONG_PLACE, assert_clean, percent,
+    IN_COLUMN, IN_CREDENTIAL, IN_ENVIRONMENT, IN_FILE, IN_PATH, IN_QUERY, IN_SERVICE, IN_TOKEN,
+    IN_URL, OF_SPY, REFUSED, ROTATED_COLUMN, ROTATED_FILE, ROTATED_TOKEN, WRONG, WRONG_PLACE,
+    assert_clean, percent,
 };
 use crate::world::{SOON, World, WorldBuilder, clip, spawn};
 
@@ -40,13 +41,16 @@ async fn secrets_of_every_kind_appear_nowhere_at_any_level() {
             said.extend(both(&world, command).await);
         }
     }
+    said.extend(by_http(&world, IN_TOKEN).await);
     // Passwords are rotated: the old ones are as secret as the new ones.
     write_inventory(&world, ROTATED_COLUMN);
     write_secret(&world.folder.join("file.pw"), ROTATED_FILE);
+    write_secret(&world.folder.join("api.token"), ROTATED_TOKEN);
     for command in COMMANDS {
         said.extend(both(&world, command).await);
     }
     world.logged("reloaded").await;
+    said.extend(by_http(&world, ROTATED_TOKEN).await);
     said.push(("metrics".to_owned(), world.metrics().await));
     said.push(("the log".to_owned(), world.log()));
     for (id, ..) in PLATFORMS {
@@ -204,6 +208,7 @@ async fn cameras() -> WorldBuilder {
             "pull": "always",
             "credentials": {"shared": {"username": "viewer", "password": {"file": "shared.pw"}}},
         }))
+        .token(IN_TOKEN)
         .environment("RUST_LOG", "trace")
         .environment("HUIJU_TEST_CANARY", IN_ENVIRONMENT)
 }
@@ -364,6 +369,34 @@ async fn look(world: &World) {
             session.bye().await.unwrap();
         }
     }
+}
+
+/// What is answered over HTTP, and what the command says that asks there: with the token, and with a wrong one.
+async fn by_http(world: &World, token: &str) -> Vec<(String, String)> {
+    let url = format!("http://{}", world.http());
+    let mut said = Vec::new();
+    for (token, is_right) in [(token, true), (&token[1..], false)] {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        for path in ["/api/v1/status", "/api/v1/cameras"] {
+            let answer = world.request_http("GET", path, &headers).await;
+            assert_eq!(answer.status == 200, is_right, "{}", answer.text());
+            said.push((format!("GET {path}"), answer.text()));
+        }
+        let command = Command::new(env!("CARGO_BIN_EXE_huiju"))
+            .args(["status", "--url", &url])
+            .env("RUST_LOG", "trace")
+            .env("HUIJU_TOKEN", token)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let output = timeout(SOON, command).await.unwrap().unwrap();
+        assert_eq!(output.status.success(), is_right);
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        said.push(("huiju status --url".to_owned(), text));
+    }
+    said
 }
 
 /// What a command says, for people and as JSON.

@@ -91,7 +91,11 @@ pub(crate) const OF_SPY: &str = "kanary-of@spy-11";
 pub(crate) const ROTATED_FILE: &str = "kanary-in@file-12";
 pub(crate) const ROTATED_COLUMN: &str = "kanary-in@column-13";
 pub(crate) const WRONG_PLACE: &str = "kanary-at@place-14";
-const CANARIES: [&str; 14] = [
+pub(crate) const IN_TOKEN: &str = "kanary-in-token-of-the-api-0000000015";
+pub(crate) const ROTATED_TOKEN: &str = "kanary-in-token-of-the-api-0000000016";
+const CANARIES: [&str; 16] = [
+    IN_TOKEN,
+    ROTATED_TOKEN,
     IN_FILE,
     IN_ENVIRONMENT,
     IN_SERVICE,
