@@ -63,6 +63,7 @@ struct Place {
     column: usize,
     kind: String,
     style: Option<u64>,
+    is_formula: bool,
 }
 
 /// A cell that has something.
@@ -99,7 +100,12 @@ impl Reading {
                 column,
                 kind: element.attribute(b"t").unwrap_or_default(),
                 style: element.number(b"s"),
+                is_formula: false,
             });
+        } else if element.is(b"f") {
+            if let Some(cell) = &mut self.cell {
+                cell.is_formula = true;
+            }
         } else if element.is(b"v") || element.is(b"t") {
             self.shown.begin();
         } else if element.is(b"rPh") {
@@ -158,6 +164,12 @@ impl Reading {
 /// What a cell shows, and what is wrong with it.
 fn shown(raw: &str, place: &Place, context: &Context<'_>) -> (String, Option<String>) {
     let text = |text: &str| (text.to_owned(), None);
+    // A formula whose value is an empty text has the kind of texts.
+    if place.is_formula && raw.trim().is_empty() && place.kind != "str" {
+        let wrong =
+            "holds a formula that was never computed: open the file, save it and send it again";
+        return ("=".to_owned(), Some(wrong.to_owned()));
+    }
     match place.kind.as_str() {
         "s" => match raw
             .trim()
