@@ -17,11 +17,6 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Sheet, Vec<Problem>> {
         is_cut,
         is_damaged,
     } = decode_any(bytes);
-    // Old Macs end lines with CR alone.
-    let text = match text.contains('\n') {
-        true => text,
-        false => text.replace('\r', "\n").into(),
-    };
     if text.trim().is_empty() {
         return Err(vec![Problem::whole(file, "is empty")]);
     }
@@ -31,7 +26,7 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Sheet, Vec<Problem>> {
     }
     let mut lines = lines(&text, separator, usize::MAX)
         .map_err(|message| vec![Problem::whole(file, message)])?;
-    lines.end = match text.ends_with('\n') {
+    lines.end = match text.ends_with(['\r', '\n']) {
         _ if is_cut => End::Cut,
         true => End::Whole,
         false => End::Open,
@@ -87,7 +82,7 @@ fn lines(text: &str, separator: u8, most: usize) -> Result<Lines, String> {
             text,
             begin as usize + raw.len() - raw.trim_start_matches(['\r', '\n']).len(),
         );
-        let inner = raw.trim_matches(['\r', '\n']).matches('\n').count() as u64;
+        let inner = line_ends(raw.trim_matches(['\r', '\n']));
         let cells = record.iter().map(unguard).collect();
         if let Some(line) = Line::new(number, cells, Vec::new()) {
             found.push(line, empty_from)?;
@@ -102,6 +97,14 @@ fn slice(text: &str, begin: u64, end: u64) -> &str {
     text.get(range).unwrap_or_default()
 }
 
+/// How many lines end within a text: by LF, by CRLF, or by CR alone.
+fn line_ends(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    let single = bytes.iter().filter(|byte| matches!(byte, b'\r' | b'\n'));
+    let double = bytes.windows(2).filter(|pair| pair == b"\r\n");
+    (single.count() - double.count()) as u64
+}
+
 /// Counts lines up to a place, on from the last one.
 #[derive(Default)]
 struct Place {
@@ -113,7 +116,7 @@ impl Place {
     /// The line of a byte.
     fn line(&mut self, text: &str, byte: usize) -> u64 {
         let passed = text.get(self.byte..byte).unwrap_or_default();
-        self.line += passed.matches('\n').count() as u64;
+        self.line += line_ends(passed);
         self.byte = byte;
         self.line + 1
     }
@@ -121,7 +124,7 @@ impl Place {
 
 fn damaged(file: &str, text: &str) -> Problem {
     let before = text.split('\u{fffd}').next().unwrap_or_default();
-    let line = before.matches('\n').count() as u64 + 1;
+    let line = line_ends(before) + 1;
     let message = "holds bytes that are no characters, here first: save the file as UTF-8";
     Problem::warning(file, line, 0, message)
 }
@@ -185,6 +188,9 @@ mod tests {
     #[test]
     fn a_row_is_known_by_the_line_on_which_it_begins() {
         let text = "\n清单\r\n\"点位名称\n(必填)\",url,a\r\n\r\n\"a\nb\",u,\r\nc,u,\n,,\n,\u{3000},\nd,u,\n\n\n";
+        let mixed = read("x.csv", b"name,url\ra,u\r\nb,u\n\rc,u\n").unwrap();
+        let lines: Vec<_> = mixed.rows.iter().map(|row| row.line).collect();
+        assert_eq!(lines, [2, 3, 5]);
         let sheet = read("x.csv", text.as_bytes()).unwrap();
         assert_eq!(sheet.header_row, 3);
         let lines: Vec<_> = sheet.rows.iter().map(|row| row.line).collect();

@@ -44,7 +44,15 @@ fn is_note(line: &Line, columns: &[Option<Column>]) -> bool {
 /// Whether a lone cell may say which camera is meant.
 fn may_be_camera(text: &str, column: Option<Column>) -> bool {
     match column {
-        Some(Column::SourceId | Column::Id | Column::GbCode) => true,
+        Some(
+            Column::Url
+            | Column::SourceId
+            | Column::Id
+            | Column::GbCode
+            | Column::Ip
+            | Column::Serial
+            | Column::Mac,
+        ) => true,
         Some(Column::Name) => !text.contains([':', '：', ',', '，', '。', ';', '；', '、']),
         _ => false,
     }
@@ -169,6 +177,7 @@ mod tests {
             (&["", "", "", "", "", "2025年6月30日"], true),
             (&["填表人：张三", "1", "2", "rtsp://10.0.0.1/1"], false),
             (&["", "天元小学东门"], false),
+            (&["", "", "", "10.0.0.1/1"], false),
             (&["", "", "", "", "JY-0001"], false),
             (&["", "天元小学东门", "区教育局"], false),
         ] {

@@ -25,7 +25,7 @@ pub(super) fn read(mut xml: Xml<'_>, context: &Context<'_>, most: usize) -> Resu
         match xml.next()? {
             Node::Start(element) => sheet.begin(&element)?,
             Node::Text(text) => sheet.shown.add(&text, &mut sheet.raw),
-            Node::End(name) => match name.as_slice() {
+            Node::End(end) => match end.name() {
                 b"v" | b"t" => sheet.shown.end(),
                 b"rPh" => sheet.shown.is_spelling = false,
                 b"c" => sheet.end_cell(context)?,
@@ -36,6 +36,7 @@ pub(super) fn read(mut xml: Xml<'_>, context: &Context<'_>, most: usize) -> Resu
             // A sheet that is a chart, or cut off.
             Node::Eof if sheet.is_open => return Err(broken()),
             Node::Eof => break,
+            Node::Other => {}
         }
     }
     Ok(sheet.lines)
@@ -61,8 +62,34 @@ struct Reading {
 /// A cell that has begun.
 struct Place {
     column: usize,
-    kind: String,
+    kind: Kind,
     style: Option<u64>,
+    is_formula: bool,
+}
+
+/// What a cell's value is.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    Shared,
+    Text,
+    Boolean,
+    Error,
+    Date,
+    Number,
+}
+
+impl Kind {
+    /// By its name in the file.
+    fn of(name: Option<&str>) -> Self {
+        match name {
+            Some("s") => Self::Shared,
+            Some("inlineStr" | "str") => Self::Text,
+            Some("b") => Self::Boolean,
+            Some("e") => Self::Error,
+            Some("d") => Self::Date,
+            _ => Self::Number,
+        }
+    }
 }
 
 /// A cell that has something.
@@ -97,9 +124,14 @@ impl Reading {
             self.raw.clear();
             self.cell = Some(Place {
                 column,
-                kind: element.attribute(b"t").unwrap_or_default(),
+                kind: Kind::of(element.attribute(b"t").as_deref()),
                 style: element.number(b"s"),
+                is_formula: false,
             });
+        } else if element.is(b"f") {
+            if let Some(cell) = &mut self.cell {
+                cell.is_formula = true;
+            }
         } else if element.is(b"v") || element.is(b"t") {
             self.shown.begin();
         } else if element.is(b"rPh") {
@@ -158,8 +190,14 @@ impl Reading {
 /// What a cell shows, and what is wrong with it.
 fn shown(raw: &str, place: &Place, context: &Context<'_>) -> (String, Option<String>) {
     let text = |text: &str| (text.to_owned(), None);
-    match place.kind.as_str() {
-        "s" => match raw
+    // A formula whose value is an empty text has the kind of texts.
+    if place.is_formula && raw.trim().is_empty() && place.kind != Kind::Text {
+        let wrong =
+            "holds a formula that was never computed: open the file, save it and send it again";
+        return ("=".to_owned(), Some(wrong.to_owned()));
+    }
+    match place.kind {
+        Kind::Shared => match raw
             .trim()
             .parse()
             .ok()
@@ -172,21 +210,21 @@ fn shown(raw: &str, place: &Place, context: &Context<'_>) -> (String, Option<Str
                 Some("refers to a text that the file has not".to_owned()),
             ),
         },
-        "inlineStr" | "str" => text(&unescape(raw)),
-        "b" => text(match raw.trim() {
+        Kind::Text => text(&unescape(raw)),
+        Kind::Boolean => text(match raw.trim() {
             "1" | "true" => "TRUE",
             "0" | "false" => "FALSE",
             other => other,
         }),
-        "e" => (
+        Kind::Error => (
             raw.to_owned(),
             Some(format!(
                 "holds Excel's error `{}`: write the value",
                 short(raw)
             )),
         ),
-        "d" => text(&iso_date(raw)),
-        _ => number(raw, context.styles.format(place.style), context.is_1904),
+        Kind::Date => text(&iso_date(raw)),
+        Kind::Number => number(raw, context.styles.format(place.style), context.is_1904),
     }
 }
 

@@ -187,6 +187,13 @@ mod tests {
             ),
             (r#"<c t="str"><f>"a"&amp;"b"</f><v>ab</v></c>"#, "ab", None),
             (r#"<c r="A2"><f>1+1</f><v>2</v></c>"#, "2", None),
+            (
+                r#"<c r="A2"><f>1+1</f><v/></c>"#,
+                "=",
+                Some(
+                    "holds a formula that was never computed: open the file, save it and send it again",
+                ),
+            ),
             (r#"<c r="A2" s="1"><v>44260</v></c>"#, "2021-03-05", None),
             (
                 r#"<c r="A2" t="d"><v>2021-03-05T00:00:00</v></c>"#,

@@ -14,8 +14,13 @@ pub(super) struct Package<'a> {
     archive: ZipArchive<Cursor<&'a [u8]>>,
     /// Where each part is, by its name in small letters.
     places: BTreeMap<String, usize>,
-    /// So many bytes may still be unpacked, of all parts together.
-    left: u64,
+    left: Left,
+}
+
+/// How much may still be read, of all parts together.
+struct Left {
+    bytes: u64,
+    elements: u64,
 }
 
 impl<'a> Package<'a> {
@@ -41,7 +46,10 @@ impl<'a> Package<'a> {
         Ok(Self {
             archive,
             places,
-            left: UNPACKED_MAX,
+            left: Left {
+                bytes: UNPACKED_MAX,
+                elements: ELEMENTS_MAX,
+            },
         })
     }
 
@@ -68,7 +76,7 @@ impl<'a> Package<'a> {
 /// A part's bytes as they are unpacked.
 pub(super) struct Counted<'a> {
     unpacked: Box<dyn Read + 'a>,
-    left: &'a mut u64,
+    left: &'a mut Left,
     /// How many came since an element or text was whole.
     since_event: usize,
 }
@@ -78,15 +86,25 @@ impl Counted<'_> {
     pub(super) fn event(&mut self) {
         self.since_event = 0;
     }
+
+    /// An element begins.
+    pub(super) fn element(&mut self) -> Result<(), Wrong> {
+        let left = self.left.elements.checked_sub(1);
+        self.left.elements = left.ok_or_else(|| {
+            let millions = ELEMENTS_MAX / 1_000_000;
+            format!(
+                "has more than {millions} million elements: delete rows and columns that are empty"
+            )
+        })?;
+        Ok(())
+    }
 }
 
 impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.unpacked.read(buffer)?;
-        *self.left = self
-            .left
-            .checked_sub(count as u64)
-            .ok_or_else(|| io::Error::other(too_large()))?;
+        let left = self.left.bytes.checked_sub(count as u64);
+        self.left.bytes = left.ok_or_else(|| io::Error::other(too_large()))?;
         self.since_event += count;
         if self.since_event > EVENT_BYTES_MAX {
             return Err(io::Error::other(
@@ -115,5 +133,36 @@ fn too_large() -> Wrong {
 const HEAD: &[u8] = b"PK\x01\x02";
 const ENTRIES_MAX: usize = 1000;
 const UNPACKED_MAX: u64 = 256 << 20;
+/// 100,000 rows of 80 cells. An element costs some hundred nanoseconds, however few bytes it has.
+const ELEMENTS_MAX: u64 = 16_000_000;
 /// Excel keeps 32,767 characters in a cell.
 const EVENT_BYTES_MAX: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use crate::import::sheet::write_xlsx;
+    use crate::import::sheet::xlsx::xml::Node;
+
+    use super::*;
+
+    #[test]
+    fn elements_of_all_parts_are_counted_together() {
+        let bytes = write_xlsx([["name", "url"]]).unwrap();
+        let mut package = Package::open(&bytes).unwrap();
+        let mut read = |elements: u64| {
+            package.left.elements = elements;
+            for name in ["xl/sharedStrings.xml", "XL\\sharedStrings.xml"] {
+                let mut part = package.part(name)?.unwrap();
+                while !matches!(part.next()?, Node::Eof) {}
+            }
+            Ok(package.left.elements)
+        };
+        // Each time a list of two texts.
+        assert_eq!(read(10), Ok(0));
+        let wrong: Wrong = read(9).unwrap_err();
+        assert!(
+            wrong.starts_with("has more than 16 million elements"),
+            "{wrong}"
+        );
+    }
+}

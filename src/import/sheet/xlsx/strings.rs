@@ -37,7 +37,7 @@ pub(super) fn read(xml: Option<Xml<'_>>) -> Result<Strings, Wrong> {
             Node::Start(element) if element.is(b"t") => shown.begin(),
             Node::Start(element) if element.is(b"rPh") => shown.is_spelling = true,
             Node::Text(text) => shown.add(&text, &mut raw),
-            Node::End(name) => match name.as_slice() {
+            Node::End(end) => match end.name() {
                 b"t" => shown.end(),
                 b"rPh" => shown.is_spelling = false,
                 b"si" => {
@@ -47,7 +47,7 @@ pub(super) fn read(xml: Option<Xml<'_>>) -> Result<Strings, Wrong> {
                 b"sst" => return Ok(strings),
                 _ => {}
             },
-            Node::Start(_) => {}
+            Node::Start(_) | Node::Other => {}
             Node::Eof => return Err(broken()),
         }
         if strings.text.len() > BYTES_MAX || strings.ends.len() > STRINGS_MAX {

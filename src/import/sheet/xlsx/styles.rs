@@ -52,7 +52,7 @@ pub(super) fn read(xml: Option<Xml<'_>>) -> Result<Styles, Wrong> {
                 let format = own.get(&id).copied();
                 styles.0.push(format.unwrap_or_else(|| of_builtin(id)));
             }
-            Node::End(name) if name == b"cellXfs" => is_of_cells = false,
+            Node::End(end) if end.name() == b"cellXfs" => is_of_cells = false,
             Node::Eof => return Ok(styles),
             _ => {}
         }

@@ -70,7 +70,8 @@ fn relations(package: &mut Package<'_>, part: &str, folder: &str) -> Result<Rela
         let kind = element.attribute(b"Type");
         let target = element.attribute(b"Target");
         if let (Some(id), Some(kind), Some(target)) = (id, kind, target) {
-            relations.insert(id, (kind, resolved(folder, &target)));
+            let target = resolved(folder, &target);
+            relations.insert(id.into_owned(), (kind.into_owned(), target));
         }
         if relations.len() > RELATIONS_MAX {
             return Err(broken());
@@ -106,11 +107,12 @@ fn sheets(
     loop {
         match xml.next()? {
             Node::Start(element) if element.is(b"sheet") => {
-                let related = element.attribute(b"id").and_then(|id| related.get(&id));
+                let related = element.attribute(b"id").and_then(|id| related.get(&*id));
                 // A sheet that is a chart has no cells.
                 let is_sheet = |(kind, _): &&(String, String)| kind.ends_with("/worksheet");
                 if let Some((_, part)) = related.filter(is_sheet) {
-                    sheets.push((element.attribute(b"name").unwrap_or_default(), part.clone()));
+                    let name = element.attribute(b"name").unwrap_or_default();
+                    sheets.push((name.into_owned(), part.clone()));
                 }
                 if sheets.len() > SHEETS_MAX {
                     return Err(format!("has more than {SHEETS_MAX} sheets"));

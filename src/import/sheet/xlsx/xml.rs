@@ -1,9 +1,10 @@
 //! A part's XML, an element or text at a time. No entity is known but XML's own, and no document type is taken.
 
+use std::borrow::Cow;
 use std::io::BufReader;
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::{BytesEnd, BytesStart, Event};
 
 use super::Wrong;
 use super::package::{Counted, broken};
@@ -18,14 +19,18 @@ pub(super) struct Xml<'a> {
 /// What comes next; an element that is empty begins and ends.
 pub(super) enum Node<'a> {
     Start(Element<'a>),
-    /// By the element's name without prefix.
-    End(Vec<u8>),
-    Text(String),
+    End(End<'a>),
+    Text(Cow<'a, str>),
+    /// A comment or an instruction.
+    Other,
     Eof,
 }
 
 /// An element that begins.
 pub(super) struct Element<'a>(BytesStart<'a>);
+
+/// An element that ends.
+pub(super) struct End<'a>(BytesEnd<'a>);
 
 impl<'a> Xml<'a> {
     pub(super) fn new(part: BufReader<Counted<'a>>) -> Self {
@@ -38,50 +43,47 @@ impl<'a> Xml<'a> {
         }
     }
 
-    /// The next element or text; comments and instructions are passed over.
+    /// The next element or text.
     pub(super) fn next(&mut self) -> Result<Node<'_>, Wrong> {
-        loop {
-            self.buffer.clear();
-            self.reader.get_mut().get_mut().event();
-            // The borrow of what is passed over would last as long as that of what is given out.
-            let event = self
-                .reader
-                .read_event_into(&mut self.buffer)
-                .map_err(wrong)?;
-            match event {
-                Event::Start(start) => {
-                    self.depth += 1;
-                    if self.depth > DEPTH_MAX {
-                        return Err(broken());
-                    }
-                    return Ok(Node::Start(Element(start.into_owned())));
-                }
-                Event::End(end) => {
-                    self.depth = self.depth.saturating_sub(1);
-                    return Ok(Node::End(end.local_name().as_ref().to_vec()));
-                }
-                Event::Text(text) => {
-                    let text = text.xml10_content().map_err(|_| broken())?;
-                    return Ok(Node::Text(text.into_owned()));
-                }
-                Event::CData(text) => {
-                    let text = text.xml10_content().map_err(|_| broken())?;
-                    return Ok(Node::Text(text.into_owned()));
-                }
-                Event::GeneralRef(name) => {
-                    let sign = name.resolve_char_ref().map_err(|_| broken())?;
-                    return match (sign, entity(&name)) {
-                        (Some(sign), _) | (None, Some(sign)) => Ok(Node::Text(sign.to_string())),
-                        (None, None) => Err("uses an entity, which no workbook does".to_owned()),
-                    };
-                }
-                Event::DocType(_) => {
-                    return Err("declares a document type, which no workbook does".to_owned());
-                }
-                Event::Eof => return Ok(Node::Eof),
-                Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+        self.buffer.clear();
+        self.reader.get_mut().get_mut().event();
+        let event = self
+            .reader
+            .read_event_into(&mut self.buffer)
+            .map_err(wrong)?;
+        Ok(match event {
+            Event::Start(_) if self.depth >= DEPTH_MAX => return Err(broken()),
+            Event::Start(start) => {
+                self.depth += 1;
+                self.reader.get_mut().get_mut().element()?;
+                Node::Start(Element(start))
             }
-        }
+            Event::End(end) => {
+                self.depth = self.depth.saturating_sub(1);
+                Node::End(End(end))
+            }
+            Event::Text(text) => Node::Text(text.xml10_content().map_err(|_| broken())?),
+            Event::CData(text) => Node::Text(text.xml10_content().map_err(|_| broken())?),
+            Event::GeneralRef(name) => {
+                let sign = name.resolve_char_ref().map_err(|_| broken())?;
+                let Some(sign) = sign.or_else(|| entity(&name)) else {
+                    return Err("uses an entity, which no workbook does".to_owned());
+                };
+                Node::Text(Cow::Owned(sign.to_string()))
+            }
+            Event::DocType(_) => {
+                return Err("declares a document type, which no workbook does".to_owned());
+            }
+            Event::Eof => Node::Eof,
+            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => Node::Other,
+        })
+    }
+}
+
+impl End<'_> {
+    /// The element's name without prefix.
+    pub(super) fn name(&self) -> &[u8] {
+        self.0.local_name().into_inner()
     }
 }
 
@@ -92,12 +94,19 @@ impl Element<'_> {
     }
 
     /// An attribute, whatever its prefix.
-    pub(super) fn attribute(&self, name: &[u8]) -> Option<String> {
+    pub(super) fn attribute(&self, name: &[u8]) -> Option<Cow<'_, str>> {
         let mut attributes = self.0.attributes();
         let mut attributes = attributes.with_checks(false).flatten();
         let found = attributes.find(|attribute| attribute.key.local_name().as_ref() == name)?;
-        let text = str::from_utf8(&found.value).ok()?;
-        Some(quick_xml::escape::unescape(text).ok()?.into_owned())
+        let text = match found.value {
+            Cow::Borrowed(text) => Cow::Borrowed(str::from_utf8(text).ok()?),
+            Cow::Owned(text) => Cow::Owned(String::from_utf8(text).ok()?),
+        };
+        if text.contains('&') {
+            let plain = quick_xml::escape::unescape(&text).ok()?;
+            return Some(Cow::Owned(plain.into_owned()));
+        }
+        Some(text)
     }
 
     /// An attribute that is a number.
