@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,6 +17,7 @@ use super::caller::Caller;
 use super::openapi;
 use super::problem::Problem;
 use super::status::timestamp;
+use super::table::Format;
 use crate::discover::{Device, Discovery, NotBegun, Picture, Proposal, parse};
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -86,7 +87,7 @@ pub(super) async fn begin(
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct View {
-    #[param(schema_with = openapi::list)]
+    #[param(schema_with = openapi::table)]
     format: Option<String>,
     /// So many of `found` are known already.
     #[serde(default)]
@@ -101,6 +102,7 @@ pub(super) struct View {
         (status = 200, description = "What it has found, or rows to import", content(
             (DiscoveryItem = "application/json"),
             (String = "text/csv"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         )),
         (status = 404, description = "There is no such discovery"),
     )
@@ -113,14 +115,9 @@ pub(super) async fn show(
     let Query(view) = view?;
     let found = id.parse().ok().and_then(|id| api.0.discoveries.find(id));
     let discovery = found.ok_or_else(|| Problem::no_such("discovery", &id))?;
-    match view.format.as_deref() {
-        None | Some("json") => Ok(Json(item(&discovery, view.after)).into_response()),
-        Some("csv") => {
-            let rows = csv_of(&discovery).map_err(|error| Problem::internal(error.to_string()))?;
-            let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
-            Ok((kind, rows).into_response())
-        }
-        Some(_) => Err(Problem::bad_request("format: json or csv")),
+    match Format::of(view.format.as_deref())? {
+        None => Ok(Json(item(&discovery, view.after)).into_response()),
+        Some(format) => format.answer("discovery", rows(&discovery)).await,
     }
 }
 
@@ -248,35 +245,31 @@ const COLUMNS: [&str; 9] = [
     "channel",
 ];
 
-/// A row a proposal, and one for each device that wants a login first; with the mark by which spreadsheets know UTF-8.
-fn csv_of(discovery: &Discovery) -> csv::Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
-    writer.write_record(COLUMNS)?;
+/// A row a proposal, and one for each device that wants a login, below the header.
+fn rows(discovery: &Discovery) -> Vec<Vec<String>> {
+    let mut rows = vec![COLUMNS.map(str::to_owned).to_vec()];
     for device in discovery.found() {
-        for proposal in &device.proposals {
-            writer.write_record(row(discovery, &device, proposal))?;
-        }
+        let proposals = device.proposals.iter();
+        rows.extend(proposals.map(|proposal| row(discovery, &device, proposal)));
         if device.proposals.is_empty() && device.state == crate::discover::State::NeedsLogin {
             let unknown = Proposal {
                 name: device.name_of(None),
                 ..Proposal::default()
             };
-            writer.write_record(row(discovery, &device, &unknown))?;
+            rows.push(row(discovery, &device, &unknown));
         }
     }
-    writer
-        .into_inner()
-        .map_err(|error| error.into_error().into())
+    rows
 }
 
-fn row(discovery: &Discovery, device: &Device, proposal: &Proposal) -> [String; 9] {
+fn row(discovery: &Discovery, device: &Device, proposal: &Proposal) -> Vec<String> {
     let information = &device.information;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let address = device.address.to_string();
     // Channels of a recorder share its limits.
     let recorder = proposal.channel.map(|_| address.clone());
     let channel = proposal.channel.map(|channel| channel.to_string());
-    let row = [
+    vec![
         proposal.name.clone(),
         discovery.department.clone(),
         text(&proposal.url),
@@ -286,32 +279,8 @@ fn row(discovery: &Discovery, device: &Device, proposal: &Proposal) -> [String; 
         address,
         text(&recorder),
         text(&channel),
-    ];
-    row.map(|field| no_formula(&field))
-}
-
-/// A spreadsheet would reckon with what begins so, and a device may say anything.
-fn no_formula(field: &str) -> String {
-    let begins = |sign: char| sign.is_whitespace() || "=+-@".contains(sign);
-    field.trim_start_matches(begins).to_owned()
+    ]
 }
 
 /// The most bytes of a list.
 pub(super) const LIST_BYTES_MAX: usize = 256 << 10;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_field_of_a_device_is_a_formula() {
-        for (given, expected) in [
-            ("=cmd|' /C calc'!A0", "cmd|' /C calc'!A0"),
-            (" -+@=1", "1"),
-            ("DS-2CD=3", "DS-2CD=3"),
-            ("", ""),
-        ] {
-            assert_eq!(no_formula(given), expected);
-        }
-    }
-}

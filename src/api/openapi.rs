@@ -209,12 +209,8 @@ pub(super) fn table() -> Object {
     one_of(["json", "csv", "xlsx"])
 }
 
-pub(super) fn list() -> Object {
-    one_of(["json", "csv"])
-}
-
 pub(super) fn report() -> Object {
-    one_of(["json", "text", "csv"])
+    one_of(["json", "text", "csv", "xlsx"])
 }
 
 /// The classes that an inventory takes.

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::openapi;
 use super::problem::Problem;
+use super::table;
 use crate::catalog::quality::{
     ClassPart, Example, FieldPart, Finding, Kind, Pair, Part, Points, Raise, Report, rows, text,
 };
@@ -37,6 +38,7 @@ pub(super) struct Wanted {
             (PartItem = "application/json"),
             (String = "text/plain"),
             (String = "text/csv"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         )),
         (status = 404, description = "There is no such department"),
     )
@@ -67,57 +69,37 @@ pub(super) async fn show(
         }
     };
     let parts = std::iter::once(part).chain(below);
-    Ok(match format {
-        Format::Json => Json(PartItem::of(part, below)).into_response(),
+    match format {
+        Format::Json => Ok(Json(PartItem::of(part, below)).into_response()),
         Format::Text => {
             let content_type = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-            (content_type, text(parts)).into_response()
+            Ok((content_type, text(parts)).into_response())
         }
-        Format::Csv => {
-            let content_type = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
-            (content_type, csv(&rows(parts))?).into_response()
-        }
-    })
+        Format::Table(format) => format.answer("quality", rows(parts)).await,
+    }
 }
 
 enum Format {
     Json,
     Text,
-    Csv,
+    Table(table::Format),
 }
 
 impl Format {
     fn of(name: Option<&str>) -> Result<Self, Problem> {
         match name {
-            None | Some("json") => Ok(Self::Json),
             Some("text") => Ok(Self::Text),
-            Some("csv") => Ok(Self::Csv),
-            Some(other) => {
-                let known = ["json", "text", "csv"].into_iter();
-                Err(Problem::bad_request(none_of(other, "format", known)))
-            }
+            other => match table::Format::of(other) {
+                Ok(None) => Ok(Self::Json),
+                Ok(Some(format)) => Ok(Self::Table(format)),
+                Err(_) => {
+                    let known = ["json", "text", "csv", "xlsx"].into_iter();
+                    let message = none_of(other.unwrap_or_default(), "format", known);
+                    Err(Problem::bad_request(message))
+                }
+            },
         }
     }
-}
-
-/// With the mark by which spreadsheets know UTF-8. A cell that they would take for a formula begins with an
-/// apostrophe: names come from strangers.
-fn csv(rows: &[Vec<String>]) -> Result<Vec<u8>, Problem> {
-    let internal = |error: &dyn std::fmt::Display| Problem::internal(error.to_string());
-    let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
-    for row in rows {
-        let cells = row.iter().map(|cell| {
-            if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-                format!("'{cell}")
-            } else {
-                cell.clone()
-            }
-        });
-        writer
-            .write_record(cells)
-            .map_err(|error| internal(&error))?;
-    }
-    writer.into_inner().map_err(|error| internal(&error))
 }
 
 /// What was found of some cameras.
@@ -280,16 +262,3 @@ fn number(Points(hundredths): Points) -> f64 {
 /// Cameras that a finding names where nobody says how many.
 const EXAMPLES: usize = 5;
 const EXAMPLES_MAX: usize = 1000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_cell_of_the_table_is_a_formula() {
-        let cells = ["=1+1", "@a", "-2", "+6.30", "东门", "a,b"];
-        let rows = [cells.map(str::to_owned).to_vec()];
-        let table = String::from_utf8(csv(&rows).unwrap()).unwrap();
-        assert_eq!(table, "\u{feff}'=1+1,'@a,'-2,'+6.30,东门,\"a,b\"\n");
-    }
-}

@@ -102,7 +102,7 @@ async fn a_report_comes_as_text_and_as_a_table_too() {
             "department=parks",
             "department: `parks` is none of education, health",
         ),
-        ("format=xml", "`xml` is none of json, text, csv"),
+        ("format=xml", "`xml` is none of json, text, csv, xlsx"),
         ("examples=1001", "examples must be 0 to 1000"),
         ("departments=park", "unknown field `departments`"),
     ] {
