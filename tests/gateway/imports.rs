@@ -276,3 +276,32 @@ async fn a_sheet_may_say_what_a_declared_file_says_and_nothing_else_of_its_camer
     assert!(told.contains("cameras.csv:3: change it there"), "{told}");
     assert_eq!(catalogue(&world).await, before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_brings_imported_cameras_back_with_their_passwords_if_the_key_is_there() {
+    let mut world = with_sheet("import-restore").await;
+    world.import_sheet().await;
+    let before = catalogue(&world).await;
+    let backup = world.folder.join("huiju.backup");
+    let backup = backup.to_str().unwrap().to_owned();
+    world.plain(&["backup", &backup]).await;
+    let bytes = std::fs::read(&backup).unwrap();
+    assert!(
+        !bytes.windows(7).any(|seven| seven == b"hunter2"),
+        "no password is in it"
+    );
+    world.stop().await;
+    let (data, key) = (world.folder.join("data"), world.folder.join("kept.key"));
+    std::fs::rename(data.join("secrets.key"), &key).unwrap();
+    std::fs::remove_dir_all(&data).unwrap();
+    world.plain(&["restore", &backup]).await;
+    let refused = world.command(&["run"]).await;
+    let said = world.said(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("secrets.key is missing"), "{said}");
+    assert!(!data.join("secrets.key").exists(), "no other key is made");
+    std::fs::rename(&key, data.join("secrets.key")).unwrap();
+    world.start_gateway().await;
+    assert_eq!(catalogue(&world).await, before);
+    world.gate_plays().await;
+}
