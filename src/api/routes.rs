@@ -3,7 +3,7 @@
 //! To add a route: write `#[utoipa::path(…)]` on its handler, with its path, an `operation_id`, its parameters, its
 //! body and the statuses that it has of its own (errors need a status and a description: that they are problems, and
 //! 400, 401, 408 and 429, is added by `openapi`); derive `ToSchema` for what is sent and `IntoParams` for what is asked; add
-//! it here to [`rest`], or to [`operations`] where it is for this machine only. Handlers of one path stand in one
+//! it here to [`rest`], or to [`operations()`] where it is for this machine only. Handlers of one path stand in one
 //! `routes!`. Then renew the document that is checked in: `HUIJU_RENEW=1 cargo test --test gateway -- openapi::`.
 
 use axum::extract::DefaultBodyLimit;

@@ -54,7 +54,7 @@ pub struct Duplicate {
 /// - `host_channel`: host and port, and the channel that the path names, else the field. It is the gateway that
 ///   connects, so that one address is one recorder in all departments.
 /// - `serial`, `mac`: in all departments, but for what stands for none.
-/// - `near`: 10 m apart at most, and alike by name (see [`BareName::is_like`]), in one department: others may watch the
+/// - `near`: 10 m apart at most, and alike by name (see its `is_like`), in one department: others may watch the
 ///   same gate with cameras of their own. Positions whose datum nobody knows are compared with one another only.
 pub fn duplicates(records: &[&Record], departments: &[Department]) -> Vec<Duplicate> {
     let mut found = Vec::new();

@@ -9,7 +9,7 @@ pub struct Said<'a> {
     pub ip: Option<IpAddr>,
     /// The channel there.
     pub channel: Option<u16>,
-    /// The maker, by the name that [`super::vendor`] gives.
+    /// The maker, by the name that [`super::vendor()`] gives.
     pub vendor: Option<&'a str>,
 }
 
@@ -137,7 +137,7 @@ fn is_name(text: &str, names: &[&str]) -> bool {
 const CHANNEL: &str = "{channel}";
 
 /// The paths of main streams by maker, as these pages give them:
-/// - 海康威视: ID = channel × 100 + 1 for the main stream, enpinfo.hikvision.com, ISAPI, "rtsp://<host>[:port]/ISAPI/Streaming/channels/<ID>";
+/// - 海康威视: ID = channel × 100 + 1 for the main stream, enpinfo.hikvision.com, ISAPI, `rtsp://<host>[:port]/ISAPI/Streaming/channels/<ID>`;
 ///   without ISAPI techage.com/ja-ja/blogs/news/what-is-the-url-format-for-rtsp-hikvision;
 /// - 大华: cnblogs.com/lidabo/p/4103227.html and programmerteach.com/p/onvif-rtsp-streaming-services-rtsp-configure-rules;
 /// - 宇视: mofulls.pixnet.net/blog/post/351191279 and wiki.zohead.com, 宇视RTSP取流URL格式;
