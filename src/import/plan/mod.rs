@@ -304,9 +304,10 @@ impl Planning<'_> {
             hold_known_position(&mut record, &camera.record, given);
         }
         record.id = id;
-        record.gb_code = record
-            .gb_code
-            .filter(|code| camera.as_ref().is_none_or(|camera| camera.code != *code));
+        if let Some(camera) = camera.as_ref().filter(|c| record.gb_code == Some(c.code)) {
+            // It says the camera's code; whether that was given to it stays as it is known.
+            record.gb_code = camera.record.gb_code;
+        }
         Ok((camera, record))
     }
 
