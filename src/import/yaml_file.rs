@@ -3,35 +3,97 @@
 use std::collections::BTreeSet;
 
 use super::Read;
-use super::columns::Column;
+use super::columns::{Column, NoColumn};
 use super::record::{Field, Row};
 use super::text::cut_off;
 use crate::problem::Problem;
-use crate::yaml::{Node, Value, parse};
+use crate::yaml::{Key, Node, Value, parse};
 
 /// Reads the rows.
 pub(super) fn read(file: &str, bytes: &[u8]) -> Read {
-    let text = str::from_utf8(bytes)
-        .map_err(|_| vec![Problem::whole(file, "is not UTF-8: save it as UTF-8")])?;
-    if let Some(problem) = cut_off(file, text) {
-        return Err(vec![problem]);
-    }
-    let node = parse(file, text).map_err(|problem| vec![problem])?;
+    let node = node(file, bytes)?;
     let mut problems = Vec::new();
-    let cameras = cameras(file, &node, &mut problems);
-    let rows: Vec<_> = cameras
-        .iter()
-        .filter_map(|camera| row(file, camera, &mut problems))
-        .collect();
-    // A wrong column that every row has is told where it is first.
-    let mut told = BTreeSet::new();
-    problems.retain(|problem| told.insert(problem.message.clone()));
+    let mut rows = Vec::new();
+    for camera in cameras(file, &node, &mut problems) {
+        let (row, unknown) = row(file, camera);
+        problems.extend(
+            row.broken
+                .iter()
+                .map(|_| Problem::new(file, camera.line, camera.column, "a camera is a mapping")),
+        );
+        problems.extend(
+            unknown
+                .iter()
+                .map(|(key, wrong)| Problem::new(file, key.line, key.column, wrong.to_string())),
+        );
+        rows.push(row);
+    }
+    once(&mut problems);
     if problems.is_empty() {
         Ok(rows)
     } else {
         problems.sort_by_key(Problem::place);
         Err(problems)
     }
+}
+
+/// Reads what a department sends: a camera that cannot be read is one that is refused, and the others stand. Keys that are
+/// no columns are told.
+pub(super) fn read_tolerantly(
+    file: &str,
+    bytes: &[u8],
+) -> Result<(Vec<Row>, Vec<Problem>), Vec<Problem>> {
+    let node = node(file, bytes)?;
+    let mut problems = Vec::new();
+    let cameras = cameras(file, &node, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let (mut rows, mut warnings) = (Vec::new(), Vec::new());
+    for camera in cameras {
+        let (mut row, unknown) = row(file, camera);
+        for (key, wrong) in unknown {
+            let message = wrong.to_string();
+            match wrong.meant().filter(|meant| is_missed(&row, *meant)) {
+                Some(column) => {
+                    let field = Field {
+                        text: String::new(),
+                        line: key.line,
+                        column: key.column,
+                        wrong: Some(message),
+                    };
+                    row.fields.insert(column, field);
+                }
+                None => {
+                    let message = format!("{message} (it is not taken)");
+                    warnings.push(Problem::warning(file, key.line, key.column, &message));
+                }
+            }
+        }
+        rows.push(row);
+    }
+    once(&mut warnings);
+    Ok((rows, warnings))
+}
+
+/// Whether a camera cannot be without that column and has it not: then a key that is nearly its name was meant for it.
+fn is_missed(row: &Row, column: Column) -> bool {
+    matches!(column, Column::Name | Column::Department | Column::Url) && !row.has(column)
+}
+
+fn node(file: &str, bytes: &[u8]) -> Result<Node, Vec<Problem>> {
+    let text = str::from_utf8(bytes)
+        .map_err(|_| vec![Problem::whole(file, "is not UTF-8: save it as UTF-8")])?;
+    if let Some(problem) = cut_off(file, text) {
+        return Err(vec![problem]);
+    }
+    parse(file, text).map_err(|problem| vec![problem])
+}
+
+/// What is wrong with every row is told where it is first.
+fn once(problems: &mut Vec<Problem>) {
+    let mut told = BTreeSet::new();
+    problems.retain(|problem| told.insert(problem.message.clone()));
 }
 
 /// The list below `cameras`, beside which nothing stands.
@@ -62,29 +124,25 @@ fn cameras<'a>(file: &str, root: &'a Node, problems: &mut Vec<Problem>) -> &'a [
     cameras.unwrap_or_default()
 }
 
-fn row(file: &str, camera: &Node, problems: &mut Vec<Problem>) -> Option<Row> {
-    let mut fail = |line, column, message: String| {
-        problems.push(Problem::new(file, line, column, message));
-    };
-    let Value::Map(entries) = &camera.value else {
-        fail(
-            camera.line,
-            camera.column,
-            "a camera is a mapping".to_owned(),
-        );
-        return None;
-    };
+/// A camera, and its keys that are no columns. One that is no mapping is broken.
+fn row<'a>(file: &str, camera: &'a Node) -> (Row, Vec<(&'a Key, NoColumn)>) {
     let mut row = Row {
         file: file.to_owned(),
         line: camera.line,
         fields: Default::default(),
         broken: None,
     };
+    let mut unknown = Vec::new();
+    let Value::Map(entries) = &camera.value else {
+        // What stands there may hold a password: it is not repeated.
+        row.broken = Some("is no mapping: a camera has keys, such as `name: 东门`".to_owned());
+        return (row, unknown);
+    };
     for (key, value) in entries {
         let column = match Column::of(&key.name) {
             Ok(column) => column,
             Err(wrong) => {
-                fail(key.line, key.column, wrong.to_string());
+                unknown.push((key, wrong));
                 continue;
             }
         };
@@ -93,11 +151,11 @@ fn row(file: &str, camera: &Node, problems: &mut Vec<Problem>) -> Option<Row> {
         };
         if row.fields.contains_key(&column) {
             (field.line, field.column) = (key.line, key.column);
-            field.wrong = Some("stands twice".to_owned());
+            field.wrong = Some(format!("stands twice, here as `{}`", key.name));
         }
         row.fields.insert(column, field);
     }
-    Some(row)
+    (row, unknown)
 }
 
 fn field(value: &Node) -> Option<Field> {
@@ -158,7 +216,28 @@ mod tests {
         let name = &rows[0].fields[&Column::Name];
         assert_eq!(
             (name.column, name.wrong.as_deref()),
-            (21, Some("stands twice"))
+            (21, Some("stands twice, here as `名称`"))
         );
+    }
+
+    #[test]
+    fn of_what_a_department_sends_a_wrong_camera_is_one_and_the_others_stand() {
+        let text = "cameras: [{nmae: a}, b, {name: c, remark: x}, {name: d, remark: y, nmae: e}]\n";
+        let (rows, warnings) = read_tolerantly("x.yaml", text.as_bytes()).unwrap();
+        let meant = rows[0].fields[&Column::Name].wrong.as_deref();
+        assert_eq!(meant, Some("unknown column `nmae`: did you mean `name`?"));
+        assert!(rows[1].broken.is_some());
+        let names = rows[2..].iter().map(|row| row.text(Column::Name));
+        assert_eq!(names.collect::<Vec<_>>(), [Some("c"), Some("d")]);
+        let told: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "x.yaml:1:35: warning: unknown column `remark` (it is not taken)",
+                "x.yaml:1:68: warning: unknown column `nmae`: did you mean `name`? (it is not taken)",
+            ]
+        );
+        let problems = read_tolerantly("x.yaml", b"camera: []\n").unwrap_err();
+        assert_eq!(problems.len(), 1);
     }
 }

@@ -110,7 +110,7 @@ pub fn read_sheet(name: &str, bytes: &[u8]) -> Result<Sheet, Vec<Problem>> {
 
 /// YAML has no table: its columns are all that its cameras have.
 fn read_yaml(file: &str, bytes: &[u8]) -> Result<Sheet, Vec<Problem>> {
-    let rows = yaml_file::read(file, bytes)?;
+    let (rows, warnings) = yaml_file::read_tolerantly(file, bytes)?;
     if rows.is_empty() {
         return Err(vec![no_rows(file)]);
     }
@@ -145,7 +145,7 @@ fn read_yaml(file: &str, bytes: &[u8]) -> Result<Sheet, Vec<Problem>> {
             .collect(),
         rows,
         skipped: Vec::new(),
-        warnings: Vec::new(),
+        warnings,
     })
 }
 
