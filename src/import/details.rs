@@ -3,6 +3,7 @@
 use super::columns::Column;
 use super::record::Check;
 use crate::catalog::Details;
+use crate::catalog::normalise::is_date;
 
 impl Check<'_> {
     pub(super) fn details(&mut self) -> Details {
@@ -53,19 +54,6 @@ fn is_mac(text: &str) -> bool {
     bytes.len() == 6 && bytes.iter().all(is_byte)
 }
 
-/// `YYYY-MM-DD` or `YYYY-MM`; each month is taken to have 31 days.
-fn is_date(text: &str) -> bool {
-    let parts: Vec<_> = text.split('-').collect();
-    let is = |part: Option<&&str>, length, range: std::ops::RangeInclusive<u16>| {
-        part.is_some_and(|part| {
-            let number = part.parse().ok();
-            part.len() == length && number.is_some_and(|number| range.contains(&number))
-        })
-    };
-    let has_day = parts.len() == 2 || parts.len() == 3 && is(parts.get(2), 2, 1..=31);
-    has_day && is(parts.first(), 4, 1970..=2100) && is(parts.get(1), 2, 1..=12)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +66,8 @@ mod tests {
             ("2021", false),
             ("2021-3-5", false),
             ("2021-13-05", false),
+            ("2021-02-30", false),
+            ("2020-02-29", true),
             ("2021-03-05-01", false),
             ("21-03-05", false),
         ] {

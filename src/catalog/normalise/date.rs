@@ -20,6 +20,17 @@ pub fn date(text: &str) -> Option<String> {
     (written != text).then_some(written)
 }
 
+/// Whether text is a day, or a month, as [`date`] writes it.
+pub fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let written = match parts[..] {
+        [year, month] => of(year, month, None),
+        [year, month, day] => of(year, month, Some(day)),
+        _ => None,
+    };
+    written.as_deref() == Some(text)
+}
+
 fn of(year: &str, month: &str, day: Option<&str>) -> Option<String> {
     let number = |text: &str, most: usize| -> Option<i64> {
         let is_number = text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit());

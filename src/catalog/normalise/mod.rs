@@ -20,7 +20,7 @@ mod words;
 
 pub use code::{code, damaged_code};
 pub use coordinates::{are_swapped, degrees, pair, scaled};
-pub use date::date;
+pub use date::{date, is_date};
 pub use department::{department, without_place};
 pub use direction::direction;
 pub use name::name_prefix;
