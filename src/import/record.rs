@@ -150,7 +150,7 @@ impl Check<'_> {
     }
 
     fn record(&mut self, departments: &[Department]) -> Option<Record> {
-        let name = self.required(Column::Name);
+        let name = self.name();
         let department = self.department(departments);
         let place = self
             .required(Column::Url)
@@ -214,6 +214,16 @@ impl Check<'_> {
 
     pub(super) fn text(&self, column: Column) -> Option<String> {
         self.row.text(column).map(str::to_owned)
+    }
+
+    fn name(&mut self) -> Option<String> {
+        let name = self.required(Column::Name)?;
+        if name.chars().count() > NAME_SIGNS_MAX {
+            let message = format!("is longer than {NAME_SIGNS_MAX} signs: shorten it");
+            self.fail(Some(Column::Name), message);
+            return None;
+        }
+        Some(name)
     }
 
     fn required(&mut self, column: Column) -> Option<String> {
@@ -283,14 +293,7 @@ impl Check<'_> {
             self.fail(Some(Column::Url), message);
             return None;
         };
-        let username = self.text(Column::Username);
-        let login = match username {
-            Some(username) => Some((
-                username,
-                Secret::new(self.text(Column::Password).unwrap_or_default()),
-            )),
-            None => login,
-        };
+        let login = self.login(login);
         let department = department?;
         let login = match self.text(Column::Credential) {
             Some(name) => self.credential(&name, department, login.is_some()),
@@ -311,6 +314,37 @@ impl Check<'_> {
             self.fail(Some(Column::Url), message);
         }
         Some((location, login))
+    }
+
+    /// User and password of their columns, else those of the URL. Where both say something they must say the same: nobody
+    /// knows which of two passwords is the newer one.
+    fn login(&mut self, in_url: Option<(String, Secret)>) -> Option<(String, Secret)> {
+        let [user, password] = [Column::Username, Column::Password].map(|c| self.text(c));
+        let Some((url_user, url_password)) = in_url else {
+            return user.map(|user| (user, Secret::new(password.unwrap_or_default())));
+        };
+        let differs = |column: Option<&str>, url: &str| {
+            column.is_some_and(|text| !text.is_empty() && !url.is_empty() && text != url)
+        };
+        for (column, is_other) in [
+            (Column::Username, differs(user.as_deref(), &url_user)),
+            (
+                Column::Password,
+                differs(password.as_deref(), url_password.expose()),
+            ),
+        ] {
+            if is_other {
+                let message = format!(
+                    "differs from the {} in the URL: leave one of them out",
+                    column.name()
+                );
+                self.fail(Some(column), message);
+            }
+        }
+        let is_given = |text: &String| !text.is_empty();
+        let password = password.filter(is_given).map(Secret::new);
+        let user = user.filter(is_given).unwrap_or(url_user);
+        Some((user, password.unwrap_or(url_password)))
     }
 
     /// User and password that the department's configuration has under that name.
@@ -365,9 +399,17 @@ impl Check<'_> {
             degrees(Column::Longitude, 180.0),
             degrees(Column::Latitude, 90.0),
         );
-        let has = |column| self.row.fields.contains_key(&column);
-        if has(Column::Longitude) != has(Column::Latitude) {
-            self.fail(None, "longitude and latitude belong together".to_owned());
+        let both = [Column::Longitude, Column::Latitude];
+        let missing = both.map(|column| !self.row.fields.contains_key(&column));
+        let missing = match missing {
+            [true, false] => Some(Column::Longitude),
+            [false, true] => Some(Column::Latitude),
+            _ => None,
+        };
+        if let Some(column) = missing {
+            let name = column.name();
+            let message = format!("{name} is missing: longitude and latitude belong together");
+            self.fail(None, message);
         }
         let datum = self.parsed(
             Column::Datum,
@@ -427,6 +469,8 @@ impl Check<'_> {
 }
 
 const TEXT_BYTES_MAX: usize = 1024;
+/// Platforms have no more room for a name than that.
+const NAME_SIGNS_MAX: usize = 255;
 /// The datum of a position whose datum nobody knows and nobody is to look for.
 pub(super) const UNSURE: &str = "unsure";
 
@@ -448,7 +492,7 @@ mod tests {
             texts,
             [
                 "x.csv:3: name is missing",
-                "x.csv:3: longitude and latitude belong together",
+                "x.csv:3: latitude is missing: longitude and latitude belong together",
                 "x.csv:3:2: department: `educatio` is none of education",
                 "x.csv:3:3: url: is not rtsp://host[:port]/path: an address of http is no stream",
                 "x.csv:3:11: point_class: `7` must be 1, 2, 3 or 9",
@@ -484,6 +528,54 @@ mod tests {
             to_record(&row, &departments()).unwrap().upkeep,
             Upkeep::NotAllowed
         );
+    }
+
+    #[test]
+    fn a_login_of_the_url_and_of_the_columns_is_one() {
+        let login = |url: &str, columns: &[(Column, &str)]| {
+            let mut fields = vec![
+                (Column::Name, "东门"),
+                (Column::Department, "education"),
+                (Column::Url, url),
+            ];
+            fields.extend_from_slice(columns);
+            let record = to_record(&row(&fields), &departments());
+            let texts = |problems: Vec<Problem>| -> Vec<String> {
+                problems.iter().map(ToString::to_string).collect()
+            };
+            let login = record.map_err(texts)?.login;
+            Ok::<_, Vec<String>>(login.map(|(user, password)| (user, password.expose().to_owned())))
+        };
+        let (bare, full) = ("rtsp://10.11.0.1/1", "rtsp://viewer:in-url@10.11.0.1/1");
+        let is = |user: &str, password: &str| Ok(Some((user.to_owned(), password.to_owned())));
+        let (user, password) = ((Column::Username, "viewer"), (Column::Password, "in-url"));
+        assert_eq!(login(bare, &[]), Ok(None));
+        assert_eq!(login(bare, &[user, password]), is("viewer", "in-url"));
+        for columns in [&[][..], &[user], &[password], &[user, password]] {
+            assert_eq!(login(full, columns), is("viewer", "in-url"), "{columns:?}");
+        }
+        let only_user = "rtsp://viewer@10.11.0.1/1";
+        assert_eq!(login(only_user, &[password]), is("viewer", "in-url"));
+        let wrong = login(full, &[user, (Column::Password, "in-column")]).unwrap_err();
+        let says =
+            "x.csv:3:7: password: differs from the password in the URL: leave one of them out";
+        assert_eq!(wrong, [says]);
+        let wrong = login(full, &[(Column::Username, "admin")]).unwrap_err();
+        assert!(wrong[0].contains("username: differs from"), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_name_has_a_length() {
+        for (length, is_right) in [(255, true), (256, false)] {
+            let name = "门".repeat(length);
+            let fields = [
+                (Column::Name, name.as_str()),
+                (Column::Department, "education"),
+                (Column::Url, "rtsp://10.11.0.1/1"),
+            ];
+            let record = to_record(&row(&fields), &departments());
+            assert_eq!(record.is_ok(), is_right, "{length}");
+        }
     }
 
     fn row(fields: &[(Column, &str)]) -> Row {

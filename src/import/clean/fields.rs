@@ -1,5 +1,6 @@
 //! What a field means by its column alone.
 
+use crate::catalog::geo::Datum;
 use crate::catalog::normalise as rule;
 use crate::import::columns::Column;
 
@@ -80,6 +81,7 @@ fn meaning(column: Column, text: &str) -> Meaning {
         Column::Pull => ("pull", rule::pull(text)),
         Column::Disabled => ("yes_or_no", rule::yes_or_no(text)),
         Column::InstallTime => ("date", rule::date(text)),
+        Column::Datum => ("datum", datum(text)),
         Column::Mac => ("mac", rule::mac(text)),
         Column::Fov => ("unit", rule::measure(text, &["度", "°"])),
         Column::ViewDistance => ("unit", rule::measure(text, &["米", "公尺", "m"])),
@@ -87,4 +89,10 @@ fn meaning(column: Column, text: &str) -> Meaning {
         _ => return None,
     };
     Some((rule, taken?))
+}
+
+/// A datum that is called otherwise than here; capitals do not matter.
+fn datum(text: &str) -> Option<String> {
+    let name = text.parse::<Datum>().ok()?.name();
+    (!name.eq_ignore_ascii_case(text)).then(|| name.to_owned())
 }

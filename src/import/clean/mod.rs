@@ -347,6 +347,7 @@ mod tests {
             (Column::Model, "DS-2CD2T47"),
             (Column::Town, "43021101"),
             (Column::PlaceType, "校门"),
+            (Column::Datum, "WGS84"),
         ]);
         let (departments, regions) = (departments(), regions());
         let cleaned = clean(given.clone(), &terms(&departments, &regions));
@@ -384,6 +385,7 @@ mod tests {
                 "department",
             ),
             (Column::Town, "泰山路办事处", "43021101", "region"),
+            (Column::Datum, "百度地图", "bd09", "datum"),
             (Column::Grid, "湘江1网格", "43021101002001", "region"),
         ] {
             let read = cleaned(&[(column, given)]);

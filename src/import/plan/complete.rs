@@ -34,7 +34,8 @@ pub(super) fn complete(
     let stays = stays_where_it_is(row, known);
     let has_position = row.has(Column::Longitude) || row.has(Column::Latitude);
     let has_login = has_login(row);
-    let has_secret = row.has(Column::Password) || row.has(Column::Credential);
+    let has_secret =
+        row.has(Column::Password) || row.has(Column::Credential) || has_password_in_url(row);
     let same_user = row.text(Column::Username) == card.text(Column::Username);
     for column in card.columns() {
         let keeps = match column {
@@ -93,6 +94,12 @@ fn stays_where_it_is(row: &Row, known: &Record) -> bool {
             location.host == known.host && location.port == known.port
         }
     }
+}
+
+fn has_password_in_url(row: &Row) -> bool {
+    let in_url = row.text(Column::Url).and_then(split_url);
+    let login = in_url.and_then(|(_, login)| login);
+    login.is_some_and(|(_, password)| !password.expose().is_empty())
 }
 
 fn has_login(row: &Row) -> bool {
