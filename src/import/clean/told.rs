@@ -96,6 +96,18 @@ impl Guess {
         &self.given
     }
 
+    /// What a position was found to be measured from beside those of the others.
+    pub(in crate::import) fn of_datum(longitude: f64, datum: &str, line: u64) -> Self {
+        Self {
+            column: Column::Longitude,
+            rule: "datum",
+            given: longitude.to_string(),
+            taken: datum.to_owned(),
+            line,
+            place: 0,
+        }
+    }
+
     /// What a row's name was taken for beside those of the others.
     pub(in crate::import) fn of_name(given: &str, taken: &str, line: u64) -> Self {
         Self {

@@ -6,6 +6,7 @@
 mod complete;
 mod digest;
 mod names;
+mod places;
 mod together;
 
 use std::collections::HashMap;
@@ -180,6 +181,8 @@ pub fn plan(rows: Vec<Row>, request: &Request, known: &Known) -> Result<Plan, To
     }
     planning.tell_names_apart();
     let warnings = planning.settle_positions();
+    planning.tell_places();
+    planning.tell_duplicates();
     planning.compare();
     planning.disable_missing()?;
     Ok(planning.finish(warnings))
@@ -297,6 +300,8 @@ impl Planning<'_> {
             self.check_department(row, camera)?;
             given = Some(complete(row, &camera.record, self.request.mode)?);
         }
+        let known = camera.as_ref().map(|camera| &camera.record);
+        places::check_division(row, known, self.known.catalog.civil_code());
         // What is said to be empty is not there.
         row.drop_empty();
         let mut record = to_record(row, departments)?;

@@ -1,6 +1,9 @@
 //! What is settled for all rows of a file together.
 
-use super::{Planning, Request};
+use super::places::{districts, elsewhere, outside};
+use super::{PlannedRow, Planning, Request};
+use crate::catalog::{Record, Sameness, duplicates};
+use crate::import::clean::Guess;
 use crate::import::columns::Column;
 use crate::import::datums::settle_datums;
 use crate::import::distinct::distinguish_names;
@@ -40,12 +43,81 @@ impl Planning<'_> {
     pub(super) fn settle_positions(&mut self) -> Vec<Problem> {
         let mut records: Vec<_> = self.records.iter().map(|(.., r)| r.clone()).collect();
         let warnings = settle_datums(&mut records, &self.known.regions);
-        for ((.., record), settled) in self.records.iter_mut().zip(records) {
+        for ((place, _, record), settled) in self.records.iter_mut().zip(records) {
+            let was_open = record.position.is_some_and(|position| position.is_open());
             record.position = settled.position;
+            let (Some(position), Some(row)) = (record.position, self.rows.get_mut(*place)) else {
+                continue;
+            };
+            match position.datum() {
+                Some(datum) if was_open => {
+                    let longitude = position.given().longitude;
+                    row.guesses
+                        .push(Guess::of_datum(longitude, datum.name(), row.line));
+                }
+                None if was_open => row.warn(record, Column::Longitude, UNSURE_DATUM),
+                _ => {}
+            }
         }
         warnings
     }
+
+    /// Tells of positions that are outside the district, or outside what their rows say that they are in. Nothing is refused
+    /// for it: a camera whose position is wrong is better known than not.
+    pub(super) fn tell_places(&mut self) {
+        let regions = &self.known.regions;
+        let districts = districts(regions, self.known.catalog.civil_code());
+        for (place, _, record) in &self.records {
+            let told = outside(record, &districts).or_else(|| elsewhere(record, regions));
+            if let (Some((column, message)), Some(row)) = (told, self.rows.get_mut(*place)) {
+                row.warn(record, column, &message);
+            }
+        }
+    }
+
+    /// Tells both rows of each pair that may be one camera; which of them is gone is for the steward to say.
+    pub(super) fn tell_duplicates(&mut self) {
+        let records: Vec<_> = self.records.iter().map(|(.., record)| record).collect();
+        for pair in duplicates(&records, &self.known.departments) {
+            for (own, other) in [(pair.one, pair.other), (pair.other, pair.one)] {
+                let (Some((place, _, record)), Some((.., other))) =
+                    (self.records.get(own), self.records.get(other))
+                else {
+                    continue;
+                };
+                let message = format!(
+                    "may be the camera of row {} by {}: if it is, disable one of them",
+                    other.origin.line,
+                    pair.by.name()
+                );
+                if let Some(row) = self.rows.get_mut(*place) {
+                    row.warn(record, column_of(pair.by), &message);
+                }
+            }
+        }
+    }
 }
+
+impl PlannedRow {
+    fn warn(&mut self, record: &Record, column: Column, message: &str) {
+        let message = format!("{}: {message}", column.name());
+        let warning = Problem::warning(&record.origin.file, self.line, 0, &message);
+        self.warnings.push(warning);
+    }
+}
+
+/// The column by which two rows may be one camera.
+fn column_of(by: Sameness) -> Column {
+    match by {
+        Sameness::HostChannel => Column::Url,
+        Sameness::Serial => Column::Serial,
+        Sameness::Mac => Column::Mac,
+        Sameness::Near => Column::Name,
+    }
+}
+
+const UNSURE_DATUM: &str =
+    "its datum is unsure, so it is taken as it is: name it in the column datum";
 
 #[cfg(test)]
 mod tests {
