@@ -114,7 +114,10 @@ impl ImportRow {
             .map(|error| format!("错误 error: {error}"));
         let guesses = self.guesses.iter();
         let guesses = guesses.map(|guess| format!("推断 guess: {}", guess.message));
-        errors.chain(guesses).collect::<Vec<_>>().join("\n")
+        let warnings = self.warnings.iter();
+        let warnings = warnings.map(|warning| format!("提示 {warning}"));
+        let all = errors.chain(guesses).chain(warnings);
+        all.collect::<Vec<_>>().join("\n")
     }
 }
 
