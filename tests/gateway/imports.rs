@@ -22,13 +22,13 @@ async fn catalogue(world: &World) -> String {
 }
 
 /// A world whose cameras stand in no file that its configuration names.
-fn undeclared(name: &str) -> WorldBuilder {
+pub(crate) fn undeclared(name: &str) -> WorldBuilder {
     World::new(name).config(json!({"inventory": {"files": []}}))
 }
 
 impl World {
     /// Looks at a sheet by the command; `more` are its options.
-    async fn look_at_sheet(&self, file: &str, more: &[&str]) -> Value {
+    pub(crate) async fn look_at_sheet(&self, file: &str, more: &[&str]) -> Value {
         let path = self.folder.join(file);
         let path = path.to_str().unwrap();
         self.json(&[&["import", path, "--json"], more].concat())
@@ -36,7 +36,7 @@ impl World {
     }
 
     /// Looks at a sheet and takes it over.
-    async fn import(&self, file: &str, more: &[&str]) -> Value {
+    pub(crate) async fn import(&self, file: &str, more: &[&str]) -> Value {
         let looked_at = self.look_at_sheet(file, more).await;
         let id = looked_at["id"].to_string();
         let digest = looked_at["digest"].as_str().unwrap();

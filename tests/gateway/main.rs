@@ -47,6 +47,7 @@ mod reload_refused;
 mod reload_settings;
 mod restart;
 mod service;
+mod sheets;
 mod shipped_config;
 mod soak;
 mod states;

@@ -338,6 +338,11 @@ impl World {
 }
 
 impl WorldBuilder {
+    /// The folder that will be the world's.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.clone()
+    }
+
     /// The network of this world's cameras: the first three numbers of their addresses.
     pub(crate) fn net(&self) -> String {
         format!("127.40.{}", self.number)
