@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Sheet;
 use super::report::{Report, list, number};
+use super::{Sheet, cells};
 
 /// A row of an export, by its headers.
 type Exported = BTreeMap<String, String>;
@@ -119,18 +119,8 @@ fn is_same(name: &str, told: &Value, expected: &Value) -> bool {
 }
 
 fn by_id(csv: &[u8]) -> BTreeMap<String, Exported> {
-    let text = std::str::from_utf8(csv)
-        .unwrap()
-        .trim_start_matches('\u{feff}');
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let headers = reader.headers().unwrap().clone();
-    let rows = reader.records().map(|row| {
-        let row = row.unwrap();
-        let pairs = headers.iter().zip(row.iter());
-        let row: Exported = pairs
-            .map(|(h, text)| (h.to_owned(), text.to_owned()))
-            .collect();
-        (row["id"].clone(), row)
-    });
-    rows.collect()
+    let mut rows = cells(csv).into_iter();
+    let headers = rows.next().unwrap();
+    let rows = rows.map(|row| -> Exported { headers.iter().cloned().zip(row).collect() });
+    rows.map(|row| (row["id"].clone(), row)).collect()
 }

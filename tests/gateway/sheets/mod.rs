@@ -197,9 +197,9 @@ impl Sheet {
             };
             cursor = format!("&cursor={next}");
         }
-        for format in ["csv", "xlsx"] {
-            self.table(&format!("{path}?format={format}"), format).await;
-        }
+        let marked = self.table(&format!("{path}?format=csv"), "csv").await;
+        all_is_marked(&rows, &marked);
+        self.table(&format!("{path}?format=xlsx"), "xlsx").await;
         let id = import["id"].to_string();
         self.said += &self.world.plain(&["import", "show", &id]).await;
         Report { import, rows }
@@ -223,6 +223,13 @@ impl Sheet {
         let answer = self.world.request("GET", path, &[], b"").await;
         assert_eq!(answer.status, 200, "{path}");
         if format == "csv" {
+            for cell in cells(&answer.body).concat() {
+                let is_number = cell.parse::<f64>().is_ok();
+                assert!(
+                    is_number || !cell.starts_with(['=', '+', '-', '@']),
+                    "computed: {cell}"
+                );
+            }
             self.said += &answer.text();
             return answer.body;
         }
@@ -233,9 +240,13 @@ impl Sheet {
         let unpacked = unpack.current_dir(&self.world.folder).status().await;
         assert!(unpacked.unwrap().success());
         let sheet = self.world.folder.join(parts).join("xl");
-        for part in ["worksheets/sheet1.xml", "sharedStrings.xml"] {
-            self.said += &std::fs::read_to_string(sheet.join(part)).unwrap_or_default();
-        }
+        let cells = std::fs::read_to_string(sheet.join("worksheets/sheet1.xml")).unwrap();
+        assert!(
+            !cells.contains("<f>") && !cells.contains("<f "),
+            "computed: {cells}"
+        );
+        self.said += &cells;
+        self.said += &std::fs::read_to_string(sheet.join("sharedStrings.xml")).unwrap();
         answer.body
     }
 
@@ -276,6 +287,39 @@ impl Sheet {
         let told = secrets.filter(is_told);
         told.map(|secret| format!("{secret} was told")).collect()
     }
+}
+
+/// What is said of each row stands in the last column of the sheet that goes back to its department.
+fn all_is_marked(rows: &[Value], marked: &[u8]) {
+    let notes: Vec<_> = cells(marked)
+        .into_iter()
+        .filter_map(|row| row.last().cloned())
+        .collect();
+    for row in rows {
+        for said in ["errors", "warnings"]
+            .iter()
+            .flat_map(|key| report::list(&row[key]))
+        {
+            let said = said.as_str().unwrap();
+            let is_there = notes.iter().any(|note| note.contains(said));
+            assert!(is_there, "{said} is not in the marked sheet");
+        }
+    }
+}
+
+/// The cells of CSV, row by row.
+fn cells(csv: &[u8]) -> Vec<Vec<String>> {
+    let text = std::str::from_utf8(csv)
+        .unwrap()
+        .trim_start_matches('\u{feff}');
+    let mut reader = csv::ReaderBuilder::new();
+    let mut reader = reader
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let rows = reader.records().map(|row| row.unwrap());
+    rows.map(|row| row.iter().map(str::to_owned).collect())
+        .collect()
 }
 
 /// Makes the real file of a sheet in a folder; what there is to know of it.
