@@ -305,3 +305,42 @@ async fn a_backup_brings_imported_cameras_back_with_their_passwords_if_the_key_i
     assert_eq!(catalogue(&world).await, before);
     world.gate_plays().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sheet_that_comes_back_with_its_problems_keeps_the_passwords() {
+    let world = with_sheet("import-marked").await;
+    let first = world.import_sheet().await;
+    let path = format!("/api/v1/imports/{}?format=csv", first["id"]);
+    let marked = world.request("GET", &path, &[], b"").await.text();
+    assert!(
+        !marked.contains("hunter2") && marked.contains("****"),
+        "{marked}"
+    );
+    assert!(
+        marked.contains("错误 error: sheet.csv:4:2: url: is not rtsp"),
+        "{marked}"
+    );
+    // The steward corrects what is wrong, and sends it again.
+    let mended = marked.replace("http://127.60.0.1/1", "rtsp://127.60.0.1:8554/9");
+    world.write("mended.csv", &mended);
+    let again = world
+        .import("mended.csv", &["--department", "education"])
+        .await;
+    assert_eq!(
+        counts(&again, ["add", "change", "keep", "refuse"]),
+        [1, 0, 2, 0]
+    );
+    world.gate_plays().await;
+    world.write(
+        "other.csv",
+        &mended
+            .replace("A1", "A9")
+            .replace(":8554/live", ":8554/other"),
+    );
+    let other = world
+        .look_at_sheet("other.csv", &["--department", "education"])
+        .await;
+    let rows = world.rows_of(&other).await;
+    let told = rows[0]["errors"].to_string();
+    assert!(told.contains("password: is masked"), "{told}");
+}

@@ -5,6 +5,7 @@
 
 mod complete;
 mod digest;
+mod masked;
 mod names;
 mod places;
 mod together;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::complete::{complete, hold_known_position};
+use self::masked::{check_known, take_masked_password};
 use self::names::{Named, names_of};
 use super::card::{Card, Change};
 use super::clean::{Cleaned, Guess, Terms, clean};
@@ -288,6 +290,7 @@ impl Planning<'_> {
         if row.broken.is_some() || is_others {
             return Err(to_record(row, departments).err().unwrap_or_default());
         }
+        let was_masked = take_masked_password(row);
         let names = names_of(row, departments);
         self.note_names(row, &names)?;
         let found = names.find(&self.known.registry);
@@ -302,6 +305,9 @@ impl Planning<'_> {
         }
         let known = camera.as_ref().map(|camera| &camera.record);
         places::check_division(row, known, self.known.catalog.civil_code());
+        if was_masked {
+            check_known(row)?;
+        }
         // What is said to be empty is not there.
         row.drop_empty();
         let mut record = to_record(row, departments)?;
