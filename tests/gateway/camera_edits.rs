@@ -227,3 +227,28 @@ async fn a_camera_of_a_declared_file_is_changed_there() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_department_without_networks_takes_no_camera_from_the_api() {
+    let world = World::new("edits-networks").config(json!({"inventory": {"files": []}}));
+    let world = world
+        .department("education", json!({"networks": []}))
+        .platform("district")
+        .start()
+        .await;
+    let camera = json!({"name": "a", "department": "education", "url": "rtsp://10.0.0.1/1"});
+    let answer = world.add(&camera).await;
+    assert_eq!(answer.status, 422);
+    let problem = answer.json()["problems"][0].clone();
+    let told = "api: department: `education` has no networks, so it takes no camera here";
+    assert!(problem.as_str().unwrap().starts_with(told), "{problem}");
+    world.write(
+        "sheet.csv",
+        "name,department,url\na,education,rtsp://10.0.0.1:8554/1\n",
+    );
+    let path = world.folder.join("sheet.csv");
+    let import = world
+        .json(&["import", path.to_str().unwrap(), "--json"])
+        .await;
+    assert_eq!(import["summary"]["refuse"], 1, "{import}");
+}

@@ -303,6 +303,9 @@ impl Planning<'_> {
             self.check_department(row, camera)?;
             given = Some(complete(row, &camera.record, self.request.mode)?);
         }
+        if camera.as_ref().is_none_or(|c| !c.record.is_declared()) {
+            self.check_networks(row)?;
+        }
         let known = camera.as_ref().map(|camera| &camera.record);
         places::check_division(row, known, self.known.catalog.civil_code());
         if was_masked {
@@ -336,6 +339,23 @@ impl Planning<'_> {
         self.seen
             .extend(all.into_iter().map(|(_, named)| (named, row.line)));
         Ok(())
+    }
+
+    /// A department that does not say where its cameras may be takes none from strangers: only a declared file may name
+    /// them, at private addresses.
+    fn check_networks(&self, row: &Row) -> Result<(), Vec<Problem>> {
+        let named = row.text(Column::Department).unwrap_or_default();
+        let mut departments = self.known.departments.iter();
+        match departments.find(|department| department.is_called(named)) {
+            Some(department) if department.networks.is_empty() => {
+                let message = format!(
+                    "`{}` has no networks, so it takes no camera here: name them in the configuration",
+                    department.id
+                );
+                Err(vec![row.problem(Some(Column::Department), message)])
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A steward changes what is their department's.
