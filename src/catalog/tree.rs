@@ -1,12 +1,12 @@
 //! The tree that one platform sees (GB/T 28181-2016 annex J): by business, system → 215 → a 216 a
 //! department → a 216 a unit → camera, or by region, system → divisions → camera. Codes are the same at
-//! every platform; only the system is its own.
+//! every platform, but for the system and for cameras that a platform has its own codes for.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Camera, Catalog, GbCode, NodeKey};
+use super::{Camera, Catalog, GbCode, NodeKey, OverrideCodes};
 
 /// Which tree a platform sees.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -56,6 +56,8 @@ pub struct Share {
     pub departments: Vec<String>,
     /// Point classes; empty means all.
     pub point_classes: Vec<u8>,
+    /// The codes that it has for cameras, where they are not their own.
+    pub codes: OverrideCodes,
 }
 
 impl Share {
@@ -65,6 +67,17 @@ impl Share {
             && self.departments.contains(&camera.record.department)
             && (self.point_classes.is_empty()
                 || self.point_classes.contains(&camera.record.point_class))
+    }
+
+    /// The code under which the platform knows a camera.
+    pub fn code_of(&self, camera: &Camera, catalog: &Catalog) -> GbCode {
+        self.codes.code_of(camera, catalog)
+    }
+
+    /// The camera that the platform means by a code, if it may see it.
+    pub fn camera(&self, code: GbCode, catalog: &Catalog) -> Option<Arc<Camera>> {
+        let camera = self.codes.camera(code, catalog)?;
+        self.includes(camera).then(|| camera.clone())
     }
 }
 
@@ -154,7 +167,7 @@ impl Tree {
             }
         }));
         nodes.extend(cameras.into_iter().map(|camera| Node {
-            id: camera.code.into(),
+            id: share.code_of(camera, catalog).into(),
             name: camera.record.name.clone(),
             parent: Some(NodeId::Region(division(camera))),
             group: None,
@@ -247,7 +260,7 @@ fn add_cameras(
         let unit =
             unit.and_then(|unit| catalog.node(&NodeKey::Organisation(department.to_owned(), unit)));
         nodes.push(Node {
-            id: camera.code.into(),
+            id: share.code_of(camera, catalog).into(),
             name: camera.record.name.clone(),
             parent: Some(unit.unwrap_or(parent).into()),
             group: Some(group),
@@ -340,6 +353,7 @@ mod tests {
     #[test]
     fn what_is_not_shared_is_not_there() {
         let nothing = Share {
+            codes: OverrideCodes::default(),
             departments: vec!["health".into()],
             point_classes: vec![],
         };
@@ -363,6 +377,7 @@ mod tests {
 
     fn share() -> Share {
         Share {
+            codes: OverrideCodes::default(),
             departments: vec!["education".into()],
             point_classes: vec![2, 3],
         }

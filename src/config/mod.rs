@@ -3,6 +3,7 @@
 //! Each module owns its settings; here is how they are written. A key that this version does not know
 //! yet is refused, not ignored.
 
+mod codes;
 mod departments;
 mod overrides;
 mod platforms;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::codes;
 use super::departments::ids;
 use super::reader::Section;
 use super::values::{
@@ -202,6 +203,9 @@ fn catalogue(section: &Section<'_>, departments: Option<&[String]>) -> Catalogue
         share: Share {
             departments: shared.unwrap_or_default(),
             point_classes: classes.unwrap_or_default(),
+            codes: section
+                .value("codes", |file| codes::read(&section.context.path(file)))
+                .unwrap_or_default(),
         },
     };
     section.finish(&[]);

@@ -125,10 +125,11 @@ pub(super) fn record_of(
     Ok(record)
 }
 
-/// The codes that others have: ours at the platforms, and theirs.
+/// The codes that others have: ours at the platforms and theirs, and those that platforms have for cameras.
 pub(super) fn reserved(config: &Config) -> Vec<GbCode> {
     let platforms = config.platforms.iter();
-    platforms.flat_map(|p| [p.local_gb_id, p.gb_id]).collect()
+    let codes = platforms.flat_map(|p| p.share.codes.all().chain([p.local_gb_id, p.gb_id]));
+    codes.collect()
 }
 
 fn overrides(record: &Record) -> String {

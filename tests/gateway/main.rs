@@ -34,6 +34,7 @@ mod observe;
 mod openapi;
 mod operations;
 mod operators;
+mod platform_codes;
 mod platform_misbehaviour;
 mod platform_quirks;
 mod quality;

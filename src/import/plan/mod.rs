@@ -3,6 +3,7 @@
 //! A plan follows from the file, the request and the catalogue alone: planned again for its application, it is the same
 //! as long as the catalogue is.
 
+mod allowed;
 mod complete;
 mod digest;
 mod masked;
@@ -13,6 +14,7 @@ mod together;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use self::allowed::declared;
 use self::complete::{complete, hold_known_position};
 use self::masked::{check_known, take_masked_password};
 use self::names::{Named, names_of};
@@ -217,15 +219,6 @@ pub fn edit(row: Row, request: &Request, known: &Known) -> Result<Option<Record>
     Ok(record.map(|record| given_by(record, request)))
 }
 
-/// What a declared file says is changed there, and nowhere else.
-fn declared(camera: &Camera, record: &Record) -> Problem {
-    let message = format!(
-        "camera {} is declared in {}: change it there",
-        camera.id, camera.record.origin
-    );
-    Problem::new(&record.origin.file, record.origin.line, 0, message)
-}
-
 /// A record that says who gave it.
 fn given_by(mut record: Record, request: &Request) -> Record {
     record.origin.given = Some(Arc::new(request.given.clone()));
@@ -339,38 +332,6 @@ impl Planning<'_> {
         self.seen
             .extend(all.into_iter().map(|(_, named)| (named, row.line)));
         Ok(())
-    }
-
-    /// A department that does not say where its cameras may be takes none from strangers: only a declared file may name
-    /// them, at private addresses.
-    fn check_networks(&self, row: &Row) -> Result<(), Vec<Problem>> {
-        let named = row.text(Column::Department).unwrap_or_default();
-        let mut departments = self.known.departments.iter();
-        match departments.find(|department| department.is_called(named)) {
-            Some(department) if department.networks.is_empty() => {
-                let message = format!(
-                    "`{}` has no networks, so it takes no camera here: name them in the configuration",
-                    department.id
-                );
-                Err(vec![row.problem(Some(Column::Department), message)])
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A steward changes what is their department's.
-    fn check_department(&self, row: &Row, camera: &Camera) -> Result<(), Vec<Problem>> {
-        let record = &camera.record;
-        match &self.request.department {
-            Some(only) if *only != record.department => {
-                let message = format!(
-                    "camera {} is of department {}, this import is for {only}",
-                    camera.id, record.department
-                );
-                Err(vec![row.problem(None, message)])
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Says for each record what would become other; those that say what is known already are done.

@@ -83,10 +83,9 @@ impl Platform {
         let catalog = self.gateway.catalog.borrow().clone();
         let to = request.headers.to().map(|to| to.user);
         let named = request.uri_user().map(str::to_owned).into_iter().chain(to);
-        let camera = named
+        named
             .filter_map(|user| user.parse::<GbCode>().ok())
-            .find_map(|code| catalog.by_code(code).cloned())?;
-        self.settings.share.includes(&camera).then_some(camera)
+            .find_map(|code| self.settings.share.camera(code, &catalog))
     }
 }
 

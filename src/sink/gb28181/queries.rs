@@ -302,8 +302,7 @@ impl Platform {
 
     fn shared_camera(&self, ask: &Ask) -> Option<std::sync::Arc<Camera>> {
         let catalog = self.gateway.catalog.borrow().clone();
-        let camera = catalog.by_code(ask.code()?)?.clone();
-        self.settings.share.includes(&camera).then_some(camera)
+        self.settings.share.camera(ask.code()?, &catalog)
     }
 }
 

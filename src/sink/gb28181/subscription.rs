@@ -7,6 +7,7 @@ use tracing::info;
 
 use super::platform::{Platform, Purpose};
 use super::requests::token;
+use crate::catalog::NodeKind;
 use crate::proto::gb28181::Ask;
 use crate::proto::sip::{Request, TransactionId};
 
@@ -90,8 +91,9 @@ impl Platform {
         if is_new {
             info!(expires, "the catalogue is subscribed to");
             self.decide_collecting();
-            let cameras = self.telling.tree.cameras();
-            let all = cameras.map(|camera| camera.code.into());
+            let nodes = self.telling.tree.nodes().iter();
+            let cameras = nodes.filter(|node| matches!(node.kind, NodeKind::Camera(_)));
+            let all = cameras.map(|node| node.id.clone());
             self.telling.notices.tell_all(all);
         }
     }

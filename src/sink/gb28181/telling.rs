@@ -113,8 +113,8 @@ impl Platform {
             let NodeId::Code(code) = id else {
                 continue;
             };
-            let camera = self.gateway.catalog.borrow().by_code(code).cloned();
-            if let Some(camera) = camera {
+            let catalog = self.gateway.catalog.borrow().clone();
+            if let Some(camera) = self.settings.share.camera(code, &catalog) {
                 self.show(&camera);
             }
         }
@@ -151,13 +151,19 @@ impl Platform {
             .sources
             .is_on(camera)
             .unwrap_or(self.settings.unknown_online);
-        let now = Instant::now().into_std();
-        self.telling.notices.show(now, &camera.code.into(), wanted);
+        let (now, id) = (Instant::now().into_std(), self.node_of(camera));
+        self.telling.notices.show(now, &id, wanted);
+    }
+
+    /// What the platform calls a camera.
+    fn node_of(&self, camera: &Camera) -> NodeId {
+        let catalog = self.gateway.catalog.borrow().clone();
+        self.settings.share.code_of(camera, &catalog).into()
     }
 
     /// ON or OFF, as the platform was told last.
     pub(super) fn is_on(&self, camera: &Camera) -> bool {
-        let told = self.telling.notices.is_on(&camera.code.into());
+        let told = self.telling.notices.is_on(&self.node_of(camera));
         told.or_else(|| self.gateway.sources.is_on(camera))
             .unwrap_or(self.settings.unknown_online)
     }
