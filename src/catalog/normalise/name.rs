@@ -1,7 +1,7 @@
 //! Names of cameras.
 
 /// A name without its department in front of it, where a sign ends that: `【区教育局】滨江中学正门`, `区教育局-滨江中学后门`. Without a
-/// sign it stays: 区教育局机关大院 is a place.
+/// sign it stays: 区教育局机关大院 is a place. So does one that would be a number.
 pub fn name_prefix(name: &str, is_department: impl Fn(&str) -> bool) -> Option<String> {
     let in_brackets = BRACKETS.iter().find_map(|(open, close)| {
         let inner = name.strip_prefix(*open)?;
@@ -9,7 +9,7 @@ pub fn name_prefix(name: &str, is_department: impl Fn(&str) -> bool) -> Option<S
     });
     let (owner, rest) = in_brackets.or_else(|| name.split_once(ENDS))?;
     let rest = rest.trim_start_matches(ENDS).trim();
-    let is_name = rest.chars().count() >= REST_CHARS_MIN;
+    let is_name = rest.chars().count() >= REST_CHARS_MIN && rest.contains(char::is_alphabetic);
     (is_name && is_department(owner.trim())).then(|| rest.to_owned())
 }
 
@@ -37,6 +37,8 @@ mod tests {
             ("区教育局：滨江中学操场", Some("滨江中学操场")),
             ("区教育局机关大院东门", None),
             ("区教育局-门", None),
+            // A number alone names nothing.
+            ("区教育局-017", None),
             ("【区教育局】", None),
             ("滨江中学-后门", None),
             ("（东）校门口", None),

@@ -174,7 +174,8 @@ impl Cleaned {
         let own = std::slice::from_ref(department);
         let districts: Vec<_> = terms.regions.names(Level::District).collect();
         let is_own = |text: &str| {
-            department.is_called(text) || rule::department(text, own, &districts).is_some()
+            // Its id is for files and stands before a name by the choice of who numbers so.
+            department.name == text || rule::department(text, own, &districts).is_some()
         };
         let name = self.row.text(Column::Name);
         if let Some(name) = name.and_then(|name| rule::name_prefix(name, is_own)) {
