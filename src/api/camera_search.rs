@@ -222,7 +222,8 @@ impl Filter {
         self.check(&catalog)?;
         let (wanted, sources) = (Wanted::new(self, &catalog), &api.0.sources);
         let cameras = place.cameras(&catalog, after.as_ref()).into_iter();
-        let cameras = cameras.filter(|(camera, _)| wanted.is(camera, sources));
+        let all_are = wanted.is_anything();
+        let cameras = cameras.filter(|(camera, _)| all_are || wanted.is(camera, sources));
         let mut found: Vec<Found<'_>> = if matches!(place, Place::Everywhere) {
             // They come in their order: none behind the page is looked at.
             let listed = cameras.map(|(camera, _)| Found::listed(camera));
@@ -348,6 +349,17 @@ impl<'a> Wanted<'a> {
             community: region(Level::Community, &filter.community),
             grid: region(Level::Grid, &filter.grid),
         }
+    }
+
+    /// Whether nothing is said of what cameras are to be.
+    fn is_anything(&self) -> bool {
+        let filter = self.filter;
+        let texts = [&filter.department, &filter.gb_code, &filter.state];
+        let regions = [&self.town, &self.community, &self.grid];
+        self.q.is_none()
+            && filter.point_class.is_none()
+            && texts.into_iter().all(Option::is_none)
+            && regions.into_iter().all(Option::is_none)
     }
 
     fn is(&self, camera: &Camera, sources: &Sources) -> bool {

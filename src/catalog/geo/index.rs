@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::area::Bounds;
-use super::sphere::EARTH_RADIUS;
+use super::sphere::{Direction, EARTH_RADIUS};
 use super::{Area, Line, Point};
 
 /// Points by place; each is of something. A copy shares the cells that are not changed.
@@ -13,8 +13,10 @@ pub struct Index<T> {
     cells: HashMap<Cell, Points<T>>,
 }
 
-/// The points of a cell.
-type Points<T> = Arc<Vec<(T, Point)>>;
+/// Something at a point, with the point's direction from the middle of the globe.
+type Placed<T> = (T, Point, Direction);
+/// What is in a cell.
+type Points<T> = Arc<Vec<Placed<T>>>;
 
 impl<T> Default for Index<T> {
     fn default() -> Self {
@@ -37,7 +39,7 @@ impl<T: Clone> Index<T> {
     /// Adds a point.
     pub fn put(&mut self, of: T, point: Point) {
         let points = self.cells.entry(cell(point)).or_default();
-        Arc::make_mut(points).push((of, point));
+        Arc::make_mut(points).push((of, point, Direction::of(point)));
     }
 
     /// Takes away what is at a point and `is_it`.
@@ -45,7 +47,7 @@ impl<T: Clone> Index<T> {
         let cell = cell(point);
         if let Some(points) = self.cells.get_mut(&cell) {
             let points = Arc::make_mut(points);
-            points.retain(|(of, _)| !is_it(of));
+            points.retain(|(of, ..)| !is_it(of));
             if points.is_empty() {
                 self.cells.remove(&cell);
             }
@@ -54,10 +56,10 @@ impl<T: Clone> Index<T> {
 
     /// What is within `radius` metres, with its distance; in no order.
     pub fn near(&self, centre: Point, radius: f64) -> Vec<(&T, f64)> {
-        let mut found = Vec::new();
+        let (mut found, from) = (Vec::new(), Direction::of(centre));
         for (_, points) in self.cells(around(centre, radius)) {
-            found.extend(points.iter().filter_map(|(of, point)| {
-                let distance = centre.distance(*point);
+            found.extend(points.iter().filter_map(|(of, _, direction)| {
+                let distance = from.distance(*direction);
                 (distance <= radius).then_some((of, distance))
             }));
         }
@@ -71,13 +73,13 @@ impl<T: Clone> Index<T> {
             let part = area.part(bounds_of(cell));
             // Where no edge passes, one point stands for all.
             if part.is_crossed {
-                let inside = points.iter().filter(|(_, point)| part.contains(*point));
-                found.extend(inside.map(|(of, _)| of));
+                let inside = points.iter().filter(|(_, point, _)| part.contains(*point));
+                found.extend(inside.map(|(of, ..)| of));
             } else if points
                 .first()
-                .is_some_and(|(_, point)| part.contains(*point))
+                .is_some_and(|(_, point, _)| part.contains(*point))
             {
-                found.extend(points.iter().map(|(of, _)| of));
+                found.extend(points.iter().map(|(of, ..)| of));
             }
         }
         found
@@ -95,7 +97,7 @@ impl<T: Clone> Index<T> {
             let cell = bounds_of(cell);
             let close = stretches.iter().filter(|(bounds, _)| bounds.meets(cell));
             let close: Vec<_> = close.collect();
-            found.extend(points.iter().filter_map(|(of, point)| {
+            found.extend(points.iter().filter_map(|(of, point, _)| {
                 let close = close.iter().filter(|(bounds, _)| bounds.contains(*point));
                 let distances = close.map(|(_, stretch)| stretch.distance(*point));
                 let distance = distances.fold(f64::INFINITY, f64::min);
@@ -106,7 +108,7 @@ impl<T: Clone> Index<T> {
     }
 
     /// The cells with points that meet a box.
-    fn cells(&self, bounds: Bounds) -> Vec<(Cell, &[(T, Point)])> {
+    fn cells(&self, bounds: Bounds) -> Vec<(Cell, &[Placed<T>])> {
         let (west, south) = cell(Point {
             longitude: bounds.west,
             latitude: bounds.south,

@@ -53,6 +53,28 @@ impl Point {
     }
 }
 
+/// Where a point is from the middle of the globe, as a vector of length one: distances between many of them cost less.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Direction([f64; 3]);
+
+impl Direction {
+    pub(super) fn of(point: Point) -> Self {
+        let (east, north) = (point.longitude.to_radians(), point.latitude.to_radians());
+        Self([
+            north.cos() * east.cos(),
+            north.cos() * east.sin(),
+            north.sin(),
+        ])
+    }
+
+    /// The distance along a great circle, in metres.
+    pub(super) fn distance(self, other: Self) -> f64 {
+        let [x, y, z] = [0, 1, 2].map(|axis| self.0[axis] - other.0[axis]);
+        let chord = (x * x + y * y + z * z).sqrt();
+        2.0 * EARTH_RADIUS * (chord / 2.0).min(1.0).asin()
+    }
+}
+
 impl Offset {
     /// The distance of the origin to the stretch from here to `end`, in metres.
     pub(super) fn distance_of_origin(self, end: Self) -> f64 {
@@ -73,6 +95,27 @@ pub(super) const EARTH_RADIUS: f64 = 6_371_008.8;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn distances_by_directions_are_those_by_degrees() {
+        let at = |longitude, latitude| Point {
+            longitude,
+            latitude,
+        };
+        let from = at(113.134, 27.828);
+        for to in [
+            from,
+            at(113.134_001, 27.828),
+            at(113.2, 27.9),
+            at(-66.0, -27.0),
+        ] {
+            let (by_direction, by_degrees) = (
+                Direction::of(from).distance(Direction::of(to)),
+                from.distance(to),
+            );
+            assert!((by_direction - by_degrees).abs() < 0.001 + by_degrees * 1e-7);
+        }
+    }
 
     #[test]
     fn distances_and_bearings_are_those_of_the_map() {
