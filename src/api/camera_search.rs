@@ -13,13 +13,13 @@ use super::Api;
 use super::camera_item::{CameraItem, Page};
 use super::openapi;
 use super::problem::Problem;
+use super::query::{check_department, named, page_limit};
 use super::ranking::{Best, Found, Rank};
 use super::table::Format;
 use crate::catalog::geo::{Area, Datum, Line, Point};
 use crate::catalog::{Camera, Catalog, Level};
 use crate::import::sheet_of;
 use crate::ledger::State as CameraState;
-use crate::problem::none_of;
 use crate::source::Sources;
 
 /// What cameras are to be; what is not said is all the same.
@@ -213,10 +213,7 @@ impl Filter {
     }
 
     fn find_at(&self, place: &Place, api: &Api) -> Result<Json<Page>, Problem> {
-        let limit = self.limit.unwrap_or(100);
-        if !(1..=1000).contains(&limit) {
-            return Err(Problem::bad_request("limit must be 1 to 1000"));
-        }
+        let limit = page_limit(self.limit)?;
         let (datum, after) = (self.datum()?, self.cursor()?);
         let catalog = api.0.catalog.borrow().clone();
         self.check(&catalog)?;
@@ -263,11 +260,7 @@ impl Filter {
 
     fn datum(&self) -> Result<Datum, Problem> {
         let name = self.datum.as_deref().unwrap_or("wgs84");
-        let found = Datum::ALL.into_iter().find(|datum| datum.name() == name);
-        found.ok_or_else(|| {
-            let message = none_of(name, "datum", Datum::ALL.iter().map(|datum| datum.name()));
-            Problem::bad_request(format!("datum: {message}"))
-        })
+        named("datum", name, &Datum::ALL, Datum::name)
     }
 
     fn near(&self, near: &str) -> Result<Place, Problem> {
@@ -300,18 +293,11 @@ impl Filter {
             let message = format!("point_class: `{class}` must be 1, 2, 3 or 9");
             return Err(Problem::bad_request(message));
         }
-        let departments = catalog.departments().iter();
-        let departments: Vec<_> = departments.map(|known| known.id.as_str()).collect();
-        let states = CameraState::ALL.map(CameraState::name);
-        for (name, given, known) in [
-            ("department", &self.department, departments.as_slice()),
-            ("state", &self.state, states.as_slice()),
-        ] {
-            let unknown = given.as_deref().filter(|given| !known.contains(given));
-            if let Some(given) = unknown {
-                let message = none_of(given, name, known.iter().copied());
-                return Err(Problem::bad_request(format!("{name}: {message}")));
-            }
+        if let Some(id) = &self.department {
+            check_department(id, catalog)?;
+        }
+        if let Some(state) = &self.state {
+            named("state", state, &CameraState::ALL, CameraState::name)?;
         }
         Ok(())
     }

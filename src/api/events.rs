@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::feed::{Event, Feed, Happened};
 use super::problem::Problem;
+use super::query::page_limit;
 use super::status::timestamp;
 
 /// An event.
@@ -68,10 +69,7 @@ pub(super) async fn follow(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(wanted) = wanted?;
-    let limit = wanted.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(Problem::bad_request("limit must be 1 to 1000"));
-    }
+    let limit = page_limit(wanted.limit)?;
     let feed = api.0.feed.clone();
     if let Some(since) = wanted.since {
         return Ok(Json(page(&feed, &since, limit)).into_response());

@@ -18,11 +18,11 @@ use super::import_item::{ImportItem, ImportRow, SKIP};
 use super::openapi;
 use super::operations::{Operation, Refused};
 use super::problem::Problem;
+use super::query::{check_department, named, page_limit};
 use super::table::Format;
 use crate::catalog::Given;
 use crate::clock::wall_clock;
 use crate::import::{Action, Mode, Request};
-use crate::problem::none_of;
 
 /// An order to the root that is about imports.
 #[derive(Debug)]
@@ -141,7 +141,9 @@ pub(super) async fn plan(
     upload: Result<Multipart, axum::extract::multipart::MultipartRejection>,
 ) -> Result<Json<ImportItem>, Problem> {
     let Query(wanted) = wanted?;
-    let mode = mode_of(wanted.mode.as_deref())?;
+    let mode = wanted.mode.as_deref();
+    let mode = mode.map(|name| named("mode", name, &Mode::ALL, Mode::name));
+    let mode = mode.transpose()?.unwrap_or(Mode::Merge);
     if let Some(id) = &wanted.department {
         api.check_department(id)?;
     }
@@ -277,15 +279,11 @@ pub(super) async fn show(
         let (file, rows) = marked.await?;
         return format.answer(&file, rows).await;
     }
-    let limit = page.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(Problem::bad_request("limit must be 1 to 1000"));
-    }
-    let actions = Action::ALL.map(Action::name).into_iter().chain([SKIP]);
-    let actions: Vec<_> = actions.collect();
-    if let Some(action) = page.action.as_deref().filter(|a| !actions.contains(a)) {
-        let message = none_of(action, "action", actions.iter().copied());
-        return Err(Problem::bad_request(format!("action: {message}")));
+    let limit = page_limit(page.limit)?;
+    if let Some(action) = &page.action {
+        let actions = Action::ALL.map(Action::name).into_iter().chain([SKIP]);
+        let actions: Vec<_> = actions.collect();
+        named("action", action, &actions, |name| name)?;
     }
     let (import, rows) = api.order(|answer| ImportOrder::Show { id, answer }).await?;
     let is_wanted = |row: &ImportRow| page.action.as_ref().is_none_or(|a| *a == row.action);
@@ -305,17 +303,6 @@ pub(super) async fn show(
 
 fn number(id: &str) -> Result<u64, Problem> {
     id.parse().map_err(|_| Problem::no_such("import", id))
-}
-
-fn mode_of(name: Option<&str>) -> Result<Mode, Problem> {
-    let Some(name) = name else {
-        return Ok(Mode::Merge);
-    };
-    let found = Mode::ALL.into_iter().find(|mode| mode.name() == name);
-    found.ok_or_else(|| {
-        let message = none_of(name, "mode", Mode::ALL.iter().map(|mode| mode.name()));
-        Problem::bad_request(format!("mode: {message}"))
-    })
 }
 
 /// The part `file` of an upload, and its name.
@@ -361,13 +348,7 @@ impl Api {
 
     /// A department that is none is a slip.
     pub(super) fn check_department(&self, id: &str) -> Result<(), Problem> {
-        let catalog = self.0.catalog.borrow().clone();
-        if catalog.department(id).is_some() {
-            return Ok(());
-        }
-        let known = catalog.departments().iter().map(|d| d.id.as_str());
-        let message = none_of(id, "department", known);
-        Err(Problem::bad_request(format!("department: {message}")))
+        check_department(id, &self.0.catalog.borrow().clone())
     }
 }
 

@@ -23,6 +23,7 @@ mod operations;
 mod platforms;
 mod problem;
 mod quality;
+mod query;
 mod ranking;
 mod regions;
 mod routes;

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use super::Api;
 use super::openapi;
 use super::problem::Problem;
+use super::query::{named, page_limit};
 use crate::catalog::{Catalog, Level};
-use crate::problem::none_of;
 
 /// A region.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,11 +58,10 @@ pub(super) async fn list(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
     let Query(wanted) = wanted?;
-    let limit = wanted.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(Problem::bad_request("limit must be 1 to 1000"));
-    }
-    let level = wanted.level.as_deref().map(level_of).transpose()?;
+    let limit = page_limit(wanted.limit)?;
+    let level = wanted.level.as_deref();
+    let level = level.map(|name| named("level", name, &Level::ALL, Level::name));
+    let level = level.transpose()?;
     let catalog = api.0.catalog.borrow().clone();
     let counts = counts(&catalog);
     let after = wanted.cursor.map_or(Bound::Unbounded, Bound::Excluded);
@@ -82,14 +81,6 @@ pub(super) async fn list(
     let last = items.last().filter(|_| has_more);
     let next = last.map(|region| region.code.clone());
     Ok(Json(Page { items, next }))
-}
-
-fn level_of(name: &str) -> Result<Level, Problem> {
-    let found = Level::ALL.into_iter().find(|level| level.name() == name);
-    found.ok_or_else(|| {
-        let message = none_of(name, "level", Level::ALL.iter().map(|level| level.name()));
-        Problem::bad_request(format!("level: {message}"))
-    })
 }
 
 /// How many cameras name a region, by its code. All are in the gateway's district.
