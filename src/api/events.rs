@@ -74,9 +74,8 @@ pub(super) async fn follow(
     if let Some(since) = wanted.since {
         return Ok(Json(page(&feed, &since, limit)).into_response());
     }
-    let turn = api.0.followers.clone().try_acquire_owned();
-    let turn =
-        turn.map_err(|_| Problem::busy("too many follow the events: read them with ?since="))?;
+    let busy = "too many follow the events: read them with ?since=";
+    let turn = feed.turn().ok_or_else(|| Problem::busy(busy))?;
     let last = headers.get("last-event-id");
     let last = last.and_then(|id| id.to_str().ok()).unwrap_or_default();
     let messages = Followers {
@@ -192,5 +191,3 @@ impl Followers {
 /// Events that are handed over at once.
 const BATCH: usize = 256;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// So many may follow at once; each has a connection for itself.
-pub(super) const FOLLOWERS_MAX: usize = 16;

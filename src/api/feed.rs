@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::catalog::CameraId;
 use crate::ledger::StateCause;
@@ -43,6 +43,8 @@ struct Shared {
     kept: Mutex<Kept>,
     /// The number of the newest event.
     newest: watch::Sender<u64>,
+    /// Turns for those who follow.
+    turns: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +72,7 @@ impl Feed {
             run: u64::try_from(since.as_millis()).unwrap_or_default(),
             kept: Mutex::default(),
             newest: watch::Sender::new(0),
+            turns: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
         }))
     }
 
@@ -124,6 +127,11 @@ impl Feed {
         self.kept().newest
     }
 
+    /// A turn for somebody who follows; `None` while too many do.
+    pub(super) fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.turns.clone().try_acquire_owned().ok()
+    }
+
     /// Tells of new events.
     pub(super) fn newest(&self) -> watch::Receiver<u64> {
         self.0.newest.subscribe()
@@ -148,6 +156,8 @@ impl Feed {
 
 /// So many events are kept: 2,000 cameras that come and go some ten times.
 const EVENTS_MAX: usize = 20_000;
+/// So many may follow at once; each has a connection for itself.
+const FOLLOWERS_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {

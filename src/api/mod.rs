@@ -42,7 +42,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::catalog::{Camera, Catalog};
 use crate::discover::Discoveries;
@@ -93,15 +93,6 @@ pub struct Parts {
     pub operations: mpsc::Sender<Operation>,
     /// What happens.
     pub feed: Feed,
-    /// Turns for those who follow it.
-    pub followers: Arc<Semaphore>,
-}
-
-impl Parts {
-    /// Turns for those who follow what happens.
-    pub fn followers() -> Arc<Semaphore> {
-        Arc::new(Semaphore::new(events::FOLLOWERS_MAX))
-    }
 }
 
 impl Api {

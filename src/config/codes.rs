@@ -3,17 +3,13 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use super::values::check_size;
 use crate::catalog::{CameraKey, GbCode, OverrideCodes};
 
 /// Reads the codes.
 pub(super) fn read(path: &Path) -> Result<OverrideCodes, String> {
     let shown = path.display();
-    let length = std::fs::metadata(path)
-        .map_err(|error| format!("{shown}: {error}"))?
-        .len();
-    if length > BYTES_MAX {
-        return Err(format!("{shown} is larger than {} MiB", BYTES_MAX >> 20));
-    }
+    check_size(path, BYTES_MAX)?;
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_path(path)

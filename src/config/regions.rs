@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::values::check_size;
 use crate::catalog::geo::{Area, Point};
 use crate::catalog::{Level, Region, Regions};
 use crate::problem::none_of;
@@ -43,12 +44,7 @@ enum Geometry {
 /// Reads the regions by code.
 pub(super) fn read(path: &Path) -> Result<Regions, String> {
     let shown = path.display();
-    let length = std::fs::metadata(path)
-        .map_err(|error| format!("{shown}: {error}"))?
-        .len();
-    if length > BYTES_MAX {
-        return Err(format!("{shown} is larger than {} MiB", BYTES_MAX >> 20));
-    }
+    check_size(path, BYTES_MAX)?;
     let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
     let collection: Collection = serde_json::from_str(&text).map_err(|error| {
         format!("{shown} is no GeoJSON of divisions with code and name: {error}")

@@ -21,6 +21,18 @@ pub(super) fn text(text: &str) -> Result<String, String> {
     }
 }
 
+/// Holds a file that a key names to a size, before it is read.
+pub(super) fn check_size(path: &Path, bytes_max: u64) -> Result<(), String> {
+    let shown = path.display();
+    let length = std::fs::metadata(path)
+        .map_err(|error| format!("{shown}: {error}"))?
+        .len();
+    if length > bytes_max {
+        return Err(format!("{shown} is larger than {} MiB", bytes_max >> 20));
+    }
+    Ok(())
+}
+
 /// `true` or `false`.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     text.parse()

@@ -143,7 +143,6 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
         token: token.subscribe(),
         operations,
         feed: feed.clone(),
-        followers: Parts::followers(),
     });
     let mut gateway = Gateway {
         config_path: path,

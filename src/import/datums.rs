@@ -8,7 +8,10 @@ use crate::problem::Problem;
 
 /// Sets the datum of positions whose source does not name it, for each file and department: the one in which they are
 /// where their grids or communities are. Where that is not sure they stay as they are, and a warning says so.
-pub fn settle_datums(records: &mut [Record], regions: &Regions) -> Vec<Problem> {
+pub fn settle_datums<'a>(
+    records: impl IntoIterator<Item = &'a mut Record>,
+    regions: &Regions,
+) -> Vec<Problem> {
     let mut groups: BTreeMap<(String, String), Vec<&mut Record>> = BTreeMap::new();
     for record in records {
         if record.position.is_some_and(|position| position.is_open()) {

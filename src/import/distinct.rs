@@ -8,7 +8,10 @@ use crate::catalog::Record;
 /// Gives each of several cameras that have one name in a department what tells it from the others: the department's own id,
 /// or its address and channel. `东门` becomes `东门（JY-0014）`. All of them get it, so that no name hangs on the order of the
 /// rows. Says of which record, by its place, what was taken for what.
-pub fn distinguish_names(records: &mut [Record]) -> Vec<(usize, Guess)> {
+pub fn distinguish_names<'a>(
+    records: impl IntoIterator<Item = &'a mut Record>,
+) -> Vec<(usize, Guess)> {
+    let mut records: Vec<_> = records.into_iter().collect();
     // Rows of one camera are no reason to call it otherwise.
     let mut called: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
     for record in records.iter() {

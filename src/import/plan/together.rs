@@ -24,16 +24,13 @@ pub(super) fn with_department(mut rows: Vec<Row>, request: &Request) -> Vec<Row>
 impl Planning<'_> {
     /// Cameras of one department and name are told apart.
     pub(super) fn tell_names_apart(&mut self) {
-        let mut records: Vec<_> = self.records.iter().map(|(.., r)| r.clone()).collect();
-        for (at, guess) in distinguish_names(&mut records) {
-            let (Some((place, _, record)), Some(told_apart)) =
-                (self.records.get_mut(at), records.get(at))
-            else {
+        let records = self.records.iter_mut().map(|(.., record)| record);
+        for (at, guess) in distinguish_names(records) {
+            let Some((place, _, record)) = self.records.get(at) else {
                 continue;
             };
-            record.name.clone_from(&told_apart.name);
             if let Some(row) = self.rows.get_mut(*place) {
-                row.name.clone_from(&told_apart.name);
+                row.name.clone_from(&record.name);
                 row.guesses.push(guess);
             }
         }
@@ -41,22 +38,26 @@ impl Planning<'_> {
 
     /// Finds the datums of positions whose rows do not name it.
     pub(super) fn settle_positions(&mut self) -> Vec<Problem> {
-        let mut records: Vec<_> = self.records.iter().map(|(.., r)| r.clone()).collect();
-        let warnings = settle_datums(&mut records, &self.known.regions);
-        for ((place, _, record), settled) in self.records.iter_mut().zip(records) {
-            let was_open = record.position.is_some_and(|position| position.is_open());
-            record.position = settled.position;
+        let is_open = |record: &Record| record.position.is_some_and(|position| position.is_open());
+        let open: Vec<_> = self.records.iter().map(|(.., r)| is_open(r)).collect();
+        let records = self.records.iter_mut().map(|(.., record)| record);
+        let warnings = settle_datums(records, &self.known.regions);
+        let settled = self
+            .records
+            .iter()
+            .zip(open)
+            .filter(|(_, was_open)| *was_open);
+        for ((place, _, record), _) in settled {
             let (Some(position), Some(row)) = (record.position, self.rows.get_mut(*place)) else {
                 continue;
             };
             match position.datum() {
-                Some(datum) if was_open => {
+                Some(datum) => {
                     let longitude = position.given().longitude;
                     row.guesses
                         .push(Guess::of_datum(longitude, datum.name(), row.line));
                 }
-                None if was_open => row.warn(record, Column::Longitude, UNSURE_DATUM),
-                _ => {}
+                None => row.warn(record, Column::Longitude, UNSURE_DATUM),
             }
         }
         warnings
