@@ -35,7 +35,7 @@ impl World {
 async fn world(name: &str) -> World {
     let video = clip(ClipKind::H264Small).await;
     let camera = CameraSettings::new(&video).digest("admin", "hunter2");
-    let world = World::new(name).config(json!({"inventory": {"files": []}}));
+    let world = World::new(name).undeclared();
     world
         .camera("校门", camera)
         .platform("district")
@@ -230,7 +230,7 @@ async fn a_camera_of_a_declared_file_is_changed_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_department_without_networks_takes_no_camera_from_the_api() {
-    let world = World::new("edits-networks").config(json!({"inventory": {"files": []}}));
+    let world = World::new("edits-networks").undeclared();
     let world = world
         .department("education", json!({"networks": []}))
         .platform("district")

@@ -409,9 +409,8 @@ async fn a_web_server_that_wants_a_login_hides_no_device_at_another_port() {
 
 /// A world whose departments have ports for ONVIF.
 fn asked(name: &str) -> WorldBuilder {
-    let no_files = json!({"inventory": {"files": []}});
     let ports = json!({"ports": [554, 8554, ONVIF, OTHER]});
-    World::new(name).config(no_files).departments(ports)
+    World::new(name).undeclared().departments(ports)
 }
 
 async fn device(builder: &WorldBuilder, number: u8, settings: OnvifSettings) -> OnvifDevice {

@@ -71,7 +71,7 @@ impl World {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happens_to_cameras_is_heard_in_order_and_again_from_any_place() {
     let video = clip(ClipKind::H264Small).await;
-    let world = World::new("events").config(json!({"inventory": {"files": []}}));
+    let world = World::new("events").undeclared();
     let mut world = world
         .camera("校门", CameraSettings::new(&video))
         .platform("district")
@@ -137,7 +137,7 @@ async fn what_happens_to_cameras_is_heard_in_order_and_again_from_any_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_follow_are_limited_and_leave_room_when_they_go() {
-    let world = World::new("followers").config(json!({"inventory": {"files": []}}));
+    let world = World::new("followers").undeclared();
     let world = world.platform("district").start().await;
     let mut followers = Vec::new();
     for _ in 0..16 {

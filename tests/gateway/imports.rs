@@ -4,7 +4,7 @@ use huiju_sim::clips::ClipKind;
 use huiju_sim::farm::CameraSettings;
 use serde_json::{Value, json};
 
-use crate::world::{World, WorldBuilder, clip};
+use crate::world::{World, clip};
 
 /// What everybody knows of a world's cameras, as one text.
 async fn catalogue(world: &World) -> String {
@@ -19,11 +19,6 @@ async fn catalogue(world: &World) -> String {
         camera.to_string()
     });
     known.collect::<Vec<_>>().join("\n")
-}
-
-/// A world whose cameras stand in no file that its configuration names.
-pub(crate) fn undeclared(name: &str) -> WorldBuilder {
-    World::new(name).config(json!({"inventory": {"files": []}}))
 }
 
 impl World {
@@ -80,7 +75,7 @@ impl World {
 async fn with_sheet(name: &str) -> World {
     let video = clip(ClipKind::H264Small).await;
     let camera = CameraSettings::new(&video).digest("admin", "hunter2");
-    let world = undeclared(name).camera("校门", camera);
+    let world = World::new(name).undeclared().camera("校门", camera);
     let world = world.platform("district").start().await;
     world.write_sheet();
     world

@@ -3,13 +3,13 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
+use crate::python::judged;
 use crate::world::{SOON, World};
 
 /// What is given as a name, and what is kept of it.
@@ -43,7 +43,7 @@ const NAMES: [(&str, &str); 16] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_names_are_text_and_nothing_else_wherever_they_are_shown() {
-    let world = World::new("inert").config(json!({"inventory": {"files": []}}));
+    let world = World::new("inert").undeclared();
     let world = world
         .platform_with("district", |_| {}, json!({"charset": "utf-8"}))
         .start()
@@ -104,7 +104,7 @@ async fn exports_are_text(world: &World, kept: &[String]) {
         .await;
     let file = world.folder.join("export.xlsx");
     std::fs::write(&file, &workbook.body).unwrap();
-    let rows = read_workbook(&file);
+    let rows = read_workbook(&file).await;
     assert_eq!(rows.len(), 1 + NAMES.len());
     for cell in rows.iter().flatten() {
         let (kind, text) = (cell[0].as_str().unwrap(), cell[1].as_str().unwrap());
@@ -132,21 +132,14 @@ async fn exports_import_back(world: &World) {
 }
 
 /// The first sheet of a workbook, by a library that is not ours: kind and text of each cell.
-fn read_workbook(file: &Path) -> Vec<Vec<Value>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join("target/python/bin/python");
-    let output = Command::new(&python)
-        .arg(root.join("tests/judges/read_workbook.py"))
-        .arg(file)
-        .output()
-        .unwrap_or_else(|error| panic!("{}, which tests/run makes: {error}", python.display()));
-    assert!(output.status.success(), "{output:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
+async fn read_workbook(file: &Path) -> Vec<Vec<Value>> {
+    let read = judged("read_workbook.py", &[file.as_ref()]).await;
+    serde_json::from_slice(&read).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_are_made_to_burst_are_refused_within_limits() {
-    let world = World::new("bursting").config(json!({"inventory": {"files": []}}));
+    let world = World::new("bursting").undeclared();
     let world = world.platform("district").start().await;
     let before = world.usage();
     let sheet = "xl/worksheets/sheet1.xml";

@@ -40,7 +40,7 @@ struct Writer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_kills_while_cameras_are_written_lose_nothing_that_was_acknowledged() {
-    let world = World::new("write-kills").config(json!({"inventory": {"files": []}}));
+    let world = World::new("write-kills").undeclared();
     let mut world = world.platform("district").without_gateway().await;
     let mut random = StdRng::seed_from_u64(6);
     let mut writer = Writer {

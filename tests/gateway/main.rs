@@ -37,6 +37,7 @@ mod operators;
 mod platform_codes;
 mod platform_misbehaviour;
 mod platform_quirks;
+mod python;
 mod quality;
 mod queries;
 mod raw;

@@ -1,13 +1,12 @@
 //! Where cameras are, and which of them see a place.
 
 use std::fmt::Write as _;
-use std::path::Path;
-use std::process::Command;
 
 use huiju_sim::clips::ClipKind;
 use huiju_sim::farm::CameraSettings;
 use serde_json::{Value, json};
 
+use crate::python::judged;
 use crate::world::{World, WorldBuilder, clip};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,7 +15,7 @@ async fn positions_are_where_an_independent_library_says() {
         .platform("district")
         .without_gateway()
         .await;
-    let points = moved_points(7, 5000);
+    let points = moved_points(7, 5000).await;
     let mut rows = "name,department,url,source_id,longitude,latitude,datum\n".to_owned();
     for (n, [_, gcj02, bd09]) in points.iter().enumerate() {
         for (datum, (longitude, latitude)) in [("gcj02", gcj02), ("bd09", bd09)] {
@@ -341,16 +340,10 @@ fn names(cameras: &[Value]) -> Vec<&str> {
 type Place = (f64, f64);
 
 /// Points in WGS-84, GCJ-02 and BD-09, by a library that is not ours.
-fn moved_points(seed: u32, count: usize) -> Vec<[Place; 3]> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join("target/python/bin/python");
-    let output = Command::new(&python)
-        .arg(root.join("tests/judges/move_coordinates.py"))
-        .args([seed.to_string(), count.to_string()])
-        .output()
-        .unwrap_or_else(|error| panic!("{}, which tests/run makes: {error}", python.display()));
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
+async fn moved_points(seed: u32, count: usize) -> Vec<[Place; 3]> {
+    let (from, most) = (seed.to_string(), count.to_string());
+    let text = judged("move_coordinates.py", &[from.as_ref(), most.as_ref()]).await;
+    let text = String::from_utf8(text).unwrap();
     let points = text.lines().map(|line| {
         let numbers: Vec<f64> = line.split(' ').map(|n| n.parse().unwrap()).collect();
         [0, 2, 4].map(|n| (numbers[n], numbers[n + 1]))

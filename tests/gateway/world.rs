@@ -438,6 +438,11 @@ impl WorldBuilder {
         self
     }
 
+    /// Names no inventory file: whatever cameras there are, none is declared.
+    pub(crate) fn undeclared(self) -> Self {
+        self.config(json!({"inventory": {"files": []}}))
+    }
+
     /// Fills more columns of a camera's row in the inventory.
     pub(crate) fn columns(mut self, camera: &str, columns: &[(&str, &str)]) -> Self {
         let row = self.columns.entry(camera.to_owned()).or_default();

@@ -62,7 +62,7 @@ async fn discover(name: &str, options: &[&str]) -> (Value, u16) {
         .find_map(|part| part.parse().ok())
         .expect("a port");
     let world = World::new(name)
-        .config(json!({"inventory": {"files": []}}))
+        .undeclared()
         .department("education", json!({"ports": [554, port]}))
         .platform("district")
         .start()

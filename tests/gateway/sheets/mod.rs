@@ -6,10 +6,9 @@ mod report;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use self::report::Report;
-use crate::imports::undeclared;
+use crate::python::{judged, python};
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +141,7 @@ async fn holds(name: &str) {
 impl Sheet {
     /// Makes the real file, and a gateway that has another camera already.
     async fn made(name: &str) -> Self {
-        let builder = undeclared(&format!("sheet-{name}"));
+        let builder = World::new(&format!("sheet-{name}")).undeclared();
         let told = make(name, &builder.folder()).await;
         let part = |key: &str| told[key].clone();
         let mut gateway = part("gateway");
@@ -233,13 +232,14 @@ impl Sheet {
             self.said += &answer.text();
             return answer.body;
         }
-        let (book, parts) = ("told.xlsx", "told");
-        std::fs::write(self.world.folder.join(book), &answer.body).unwrap();
-        let mut unpack = Command::new(python());
-        let unpack = unpack.args(["-m", "zipfile", "-e", book, parts]);
-        let unpacked = unpack.current_dir(&self.world.folder).status().await;
-        assert!(unpacked.unwrap().success());
-        let sheet = self.world.folder.join(parts).join("xl");
+        let (book, parts) = ["told.xlsx", "told"]
+            .map(|name| self.world.folder.join(name))
+            .into();
+        std::fs::write(&book, &answer.body).unwrap();
+        let unpack = ["-m", "zipfile", "-e"].map(AsRef::as_ref);
+        let files = [book.as_os_str(), parts.as_os_str()];
+        python(&[&unpack[..], &files].concat()).await;
+        let sheet = parts.join("xl");
         let cells = std::fs::read_to_string(sheet.join("worksheets/sheet1.xml")).unwrap();
         assert!(
             !cells.contains("<f>") && !cells.contains("<f "),
@@ -325,17 +325,8 @@ fn cells(csv: &[u8]) -> Vec<Vec<String>> {
 /// Makes the real file of a sheet in a folder; what there is to know of it.
 async fn make(name: &str, folder: &Path) -> Value {
     std::fs::create_dir_all(folder).unwrap();
-    let script = fixtures().join("../../judges/make_sheets.py");
-    let mut making = Command::new(python());
-    let making = making.arg(script).arg(name).arg(folder).output().await;
-    let made =
-        making.unwrap_or_else(|error| panic!("{}, which tests/run makes: {error}", python()));
-    assert!(made.status.success(), "{made:?}");
-    serde_json::from_slice(&made.stdout).unwrap()
-}
-
-fn python() -> String {
-    format!("{}/target/python/bin/python", env!("CARGO_MANIFEST_DIR"))
+    let made = judged("make_sheets.py", &[name.as_ref(), folder.as_ref()]).await;
+    serde_json::from_slice(&made).unwrap()
 }
 
 fn fixtures() -> std::path::PathBuf {
