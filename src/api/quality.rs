@@ -88,16 +88,12 @@ enum Format {
 impl Format {
     fn of(name: Option<&str>) -> Result<Self, Problem> {
         match name {
+            None | Some("json") => Ok(Self::Json),
             Some("text") => Ok(Self::Text),
-            other => match table::Format::of(other) {
-                Ok(None) => Ok(Self::Json),
-                Ok(Some(format)) => Ok(Self::Table(format)),
-                Err(_) => {
-                    let known = ["json", "text", "csv", "xlsx"].into_iter();
-                    let message = none_of(other.unwrap_or_default(), "format", known);
-                    Err(Problem::bad_request(message))
-                }
-            },
+            Some(name) => table::Format::named(name).map(Self::Table).ok_or_else(|| {
+                let known = ["json", "text", "csv", "xlsx"].into_iter();
+                Problem::bad_request(none_of(name, "format", known))
+            }),
         }
     }
 }

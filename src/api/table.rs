@@ -18,14 +18,21 @@ pub(super) enum Format {
 impl Format {
     /// The format of a name; `json`, or no name, is none of a table.
     pub(super) fn of(name: Option<&str>) -> Result<Option<Self>, Problem> {
+        let Some(name) = name.filter(|name| *name != "json") else {
+            return Ok(None);
+        };
+        Self::named(name).map(Some).ok_or_else(|| {
+            let message = none_of(name, "format", ["json", "csv", "xlsx"].into_iter());
+            Problem::bad_request(format!("format: {message}"))
+        })
+    }
+
+    /// The format of that name.
+    pub(super) fn named(name: &str) -> Option<Self> {
         match name {
-            None | Some("json") => Ok(None),
-            Some("csv") => Ok(Some(Self::Csv)),
-            Some("xlsx") => Ok(Some(Self::Xlsx)),
-            Some(other) => {
-                let message = none_of(other, "format", ["json", "csv", "xlsx"].into_iter());
-                Err(Problem::bad_request(format!("format: {message}")))
-            }
+            "csv" => Some(Self::Csv),
+            "xlsx" => Some(Self::Xlsx),
+            _ => None,
         }
     }
 

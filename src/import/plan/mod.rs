@@ -118,6 +118,21 @@ pub struct PlannedRow {
     pub changes: Vec<Change>,
 }
 
+impl PlannedRow {
+    fn new(line: u64, action: Action, name: String) -> Self {
+        Self {
+            line,
+            action,
+            camera: None,
+            name,
+            errors: Vec::new(),
+            guesses: Vec::new(),
+            warnings: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+}
+
 /// What would be done with a row.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Action {
@@ -173,13 +188,7 @@ pub struct TooManyMissing {
 ///
 /// More cameras would be disabled than the request allows.
 pub fn plan(rows: Vec<Row>, request: &Request, known: &Known) -> Result<Plan, TooManyMissing> {
-    let mut planning = Planning {
-        request,
-        known,
-        seen: HashMap::new(),
-        rows: Vec::with_capacity(rows.len()),
-        records: Vec::new(),
-    };
+    let mut planning = Planning::new(request, known);
     for row in together::with_department(rows, request) {
         planning.take(row);
     }
@@ -198,13 +207,7 @@ pub fn plan(rows: Vec<Row>, request: &Request, known: &Known) -> Result<Plan, To
 ///
 /// All that is wrong with the fields.
 pub fn edit(row: Row, request: &Request, known: &Known) -> Result<Option<Record>, Vec<Problem>> {
-    let mut planning = Planning {
-        request,
-        known,
-        seen: HashMap::new(),
-        rows: Vec::new(),
-        records: Vec::new(),
-    };
+    let mut planning = Planning::new(request, known);
     planning.take(row);
     planning.compare();
     let errors = planning
@@ -236,7 +239,17 @@ struct Planning<'a> {
     records: Vec<(usize, Option<Arc<Camera>>, Record)>,
 }
 
-impl Planning<'_> {
+impl<'a> Planning<'a> {
+    fn new(request: &'a Request, known: &'a Known) -> Self {
+        Self {
+            request,
+            known,
+            seen: HashMap::new(),
+            rows: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
     /// Reads a row: finds its camera, completes it with what is known of that, and makes it a record.
     fn take(&mut self, row: Row) {
         let known = self.known;
@@ -252,15 +265,11 @@ impl Planning<'_> {
             warnings,
         } = clean(row, &terms);
         let warnings = warnings.iter().map(|warning| warning.problem(&row.file));
+        let name = row.text(Column::Name).unwrap_or_default().to_owned();
         let mut planned = PlannedRow {
-            line: row.line,
-            action: Action::Refuse,
-            camera: None,
-            name: row.text(Column::Name).unwrap_or_default().to_owned(),
-            errors: Vec::new(),
             guesses,
             warnings: warnings.collect(),
-            changes: Vec::new(),
+            ..PlannedRow::new(row.line, Action::Refuse, name)
         };
         match self.record(&mut row, &mut planned) {
             Ok((camera, record)) => {
@@ -398,14 +407,9 @@ impl Planning<'_> {
             self.records
                 .push((self.rows.len(), Some(camera.clone()), record.clone()));
             self.rows.push(PlannedRow {
-                line: 0,
-                action: Action::Disable,
                 camera: Some(camera.id),
-                name: record.name.clone(),
-                errors: Vec::new(),
-                guesses: Vec::new(),
-                warnings: Vec::new(),
                 changes: Card::of(&camera.record).changes_to(&Card::of(&record)),
+                ..PlannedRow::new(0, Action::Disable, record.name.clone())
             });
         }
         Ok(())
