@@ -146,20 +146,87 @@ pub struct ChangeItem {
     pub after: Option<String>,
 }
 
-/// As the store keeps what is said of the rows of an import.
-///
-/// # Errors
-///
-/// It cannot be written down.
-pub fn rows_to_text(rows: &[ImportRow]) -> Result<String, String> {
-    serde_json::to_string(rows).map_err(|error| error.to_string())
+/// What is said of the rows of an import, as the store keeps it: a line of JSON a row. A page is read without those before
+/// it.
+#[derive(Clone, Debug)]
+pub struct Report(pub String);
+
+impl Report {
+    /// Writes down what is said of rows.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written down.
+    pub fn of(rows: &[ImportRow]) -> Result<Self, String> {
+        let mut lines = String::new();
+        for row in rows {
+            let line = serde_json::to_string(row).map_err(|error| error.to_string())?;
+            lines.push_str(&line);
+            lines.push('\n');
+        }
+        Ok(Self(lines))
+    }
+
+    /// All rows.
+    ///
+    /// # Errors
+    ///
+    /// It is something else.
+    pub fn rows(&self) -> Result<Vec<ImportRow>, String> {
+        self.0.lines().map(row_of).collect()
+    }
+
+    /// At most `count` rows behind the first `skip`, of those with which `action` is done.
+    ///
+    /// # Errors
+    ///
+    /// It is something else.
+    pub fn page(
+        &self,
+        action: Option<&str>,
+        skip: usize,
+        count: usize,
+    ) -> Result<Vec<ImportRow>, String> {
+        let lines = self.0.lines();
+        let Some(action) = action else {
+            return lines.skip(skip).take(count).map(row_of).collect();
+        };
+        let is_other =
+            |row: &Result<ImportRow, String>| row.as_ref().is_ok_and(|row| row.action != action);
+        let wanted = lines.map(row_of).filter(|row| !is_other(row));
+        wanted.skip(skip).take(count).collect()
+    }
 }
 
-/// Reads what [`rows_to_text`] wrote.
-///
-/// # Errors
-///
-/// It is something else.
-pub fn rows_of_text(text: &str) -> Result<Vec<ImportRow>, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
+fn row_of(line: &str) -> Result<ImportRow, String> {
+    serde_json::from_str(line).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_a_report_hold_together() {
+        let rows: Vec<_> = (0..9)
+            .map(|row| ImportRow {
+                row,
+                action: if row % 3 == 0 { "add" } else { "keep" }.to_owned(),
+                name: format!("两\n行 {row}"),
+                ..ImportRow::default()
+            })
+            .collect();
+        let report = Report::of(&rows).unwrap();
+        assert_eq!(report.rows().unwrap(), rows);
+        let page = |action, skip| -> Vec<u64> {
+            let page = report.page(action, skip, 2).unwrap();
+            page.iter().map(|row| row.row).collect()
+        };
+        assert_eq!(page(None, 7), [7, 8]);
+        assert_eq!(page(None, 8), [8]);
+        assert_eq!(page(Some("add"), 0), [0, 3]);
+        assert_eq!(page(Some("add"), 2), [6]);
+        assert!(page(Some("refuse"), 0).is_empty());
+        assert!(Report("{}x".to_owned()).page(Some("add"), 0, 2).is_err());
+    }
 }

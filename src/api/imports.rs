@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::caller::Caller;
-use super::import_item::{ImportItem, ImportRow, SKIP};
+use super::import_item::{ImportItem, ImportRow, Report, SKIP};
 use super::openapi;
 use super::operations::{Operation, Refused};
 use super::problem::Problem;
@@ -69,7 +69,7 @@ pub enum ImportOrder {
         /// Which.
         id: u64,
         /// The answer.
-        answer: oneshot::Sender<Result<(ImportItem, Vec<ImportRow>), Refused>>,
+        answer: oneshot::Sender<Result<(ImportItem, Report), Refused>>,
     },
 }
 
@@ -285,15 +285,10 @@ pub(super) async fn show(
         let actions: Vec<_> = actions.collect();
         named("action", action, &actions, |name| name)?;
     }
-    let (import, rows) = api.order(|answer| ImportOrder::Show { id, answer }).await?;
-    let is_wanted = |row: &ImportRow| page.action.as_ref().is_none_or(|a| *a == row.action);
+    let (import, report) = api.order(|answer| ImportOrder::Show { id, answer }).await?;
     let first = page.cursor.unwrap_or(0);
-    let mut items: Vec<_> = rows
-        .into_iter()
-        .filter(is_wanted)
-        .skip(first)
-        .take(limit + 1)
-        .collect();
+    let items = report.page(page.action.as_deref(), first, limit + 1);
+    let mut items = items.map_err(Problem::internal)?;
     let has_more = items.len() > limit;
     items.truncate(limit);
     let next = has_more.then(|| (first + limit).to_string());

@@ -53,9 +53,7 @@ use crate::source::Sources;
 pub use admin::bind_admin;
 pub use camera_edit::Edit;
 pub use feed::{Feed, Happened};
-pub use import_item::{
-    ChangeItem, GuessItem, ImportItem, ImportRow, SKIP, Summary, rows_of_text, rows_to_text,
-};
+pub use import_item::{ChangeItem, GuessItem, ImportItem, ImportRow, Report, SKIP, Summary};
 pub use imports::{ImportOrder, MarkedSheet};
 pub use operations::{Interval, Operation, Refused, ReloadReport};
 pub use server::serve;

@@ -8,8 +8,8 @@ use super::Gateway;
 use super::cards::{Changed, Former};
 use super::keeper::{SharedStore, on_store};
 use crate::api::{
-    ChangeItem, GuessItem, ImportItem, ImportOrder, ImportRow, MarkedSheet, Refused, SKIP, Summary,
-    rows_of_text, rows_to_text, timestamp,
+    ChangeItem, GuessItem, ImportItem, ImportOrder, ImportRow, MarkedSheet, Refused, Report, SKIP,
+    Summary, timestamp,
 };
 use crate::catalog::Given;
 use crate::clock::wall_clock;
@@ -66,7 +66,7 @@ impl Gateway {
         }
     }
 
-    async fn show_import(&self, id: u64) -> Result<(ImportItem, Vec<ImportRow>), Refused> {
+    async fn show_import(&self, id: u64) -> Result<(ImportItem, Report), Refused> {
         let kept = on_store(&self.store, move |store| {
             Ok::<_, crate::store::Error>((store.import(id)?, store.import_report(id)?))
         });
@@ -74,13 +74,12 @@ impl Gateway {
         let (Some(import), Some(report)) = (import, report) else {
             return Err(no_import(id));
         };
-        let rows = rows_of_text(&report).map_err(|error| Refused::store(&error))?;
-        Ok((item(&import), rows))
+        Ok((item(&import), Report(report)))
     }
 
     /// The sheet as it came, with what was said of its rows.
     async fn marked_import(&self, id: u64) -> Result<MarkedSheet, Refused> {
-        let (import, rows) = self.show_import(id).await?;
+        let (import, report) = self.show_import(id).await?;
         let bytes = on_store(&self.store, move |store| store.import_file(id)).await;
         let bytes = bytes.map_err(|error| Refused::store(&error))?;
         let bytes = bytes.ok_or_else(|| no_import(id))?;
@@ -88,6 +87,7 @@ impl Gateway {
             let sheet = import::read_sheet(&import.file, &bytes).map_err(|problems| {
                 Refused::file(problems.iter().map(ToString::to_string).collect())
             })?;
+            let rows = report.rows().map_err(|error| Refused::store(&error))?;
             let says = rows.iter().map(|row| (row.row, row.note())).collect();
             Ok((import.file, import::marked(&sheet, &says)))
         });
@@ -196,7 +196,7 @@ async fn plan_and_keep(
             summary: summary.to_text(),
             progress: Progress::Planned,
         };
-        let report = rows_to_text(&rows).map_err(|error| Refused::store(&error))?;
+        let report = Report::of(&rows).map_err(|error| Refused::store(&error))?;
         Ok((import, bytes, report))
     });
     let (mut import, bytes, report) = planned.await?;
@@ -204,7 +204,7 @@ async fn plan_and_keep(
         let new = NewImport {
             import: &import,
             bytes: &bytes,
-            report: &report,
+            report: &report.0,
         };
         import.id = store.keep_import(&new)?;
         Ok::<_, crate::store::Error>(import)
