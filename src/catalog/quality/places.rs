@@ -41,11 +41,8 @@ impl<'a> Places<'a> {
             }
             inside
         });
-        let levels = Level::ALL.into_iter().filter(|level| {
-            regions
-                .behind(Bound::Unbounded)
-                .any(|(_, region)| region.level == Some(*level))
-        });
+        let is_known = |level: &Level| regions.names(*level).next().is_some();
+        let levels = Level::ALL.into_iter().filter(is_known);
         Self {
             catalog,
             inside,
