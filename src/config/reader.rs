@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::overrides::Overrides;
 use crate::problem::{Problem, did_you_mean};
-use crate::yaml::{Node, Value};
+use crate::yaml::{BARE_KEY, Key, Node, Value};
 
 /// The file that is read, and what is wrong with it so far.
 #[derive(Debug)]
@@ -306,7 +306,8 @@ impl<'a> Section<'a> {
             return;
         };
         let known = self.known.borrow();
-        for (key, _) in entries {
+        let is_override = |key: &Key| Overrides::number_of(key.line).is_some();
+        for (key, value) in entries {
             let name = key.name.as_str();
             if known.contains(name) {
                 continue;
@@ -315,9 +316,11 @@ impl<'a> Section<'a> {
             let names = || known.iter().chain(later).copied();
             let message = if later.contains(&name) {
                 format!("{path} is not supported by this version: leave it out")
+            } else if matches!(value.value, Value::Null) && !is_override(key) {
+                format!("what stands here is no key and {BARE_KEY}")
             } else if let Some(meant) = did_you_mean(name, names()) {
                 format!("unknown key {path}: did you mean `{meant}`?")
-            } else if Overrides::number_of(key.line).is_some() && begins_with_one(name, names()) {
+            } else if is_override(key) && begins_with_one(name, names()) {
                 format!("unknown key {path}: two underscores stand between keys")
             } else {
                 format!("unknown key {path}")
@@ -331,9 +334,12 @@ impl<'a> Section<'a> {
             return;
         };
         let mut seen = BTreeSet::new();
-        for (key, _) in entries {
+        for (key, value) in entries {
             if !seen.insert(key.name.as_str()) {
-                let message = format!("{} stands twice", self.path(&key.name));
+                let message = match value.value {
+                    Value::Null => format!("what stands here stands twice and {BARE_KEY}"),
+                    _ => format!("{} stands twice", self.path(&key.name)),
+                };
                 self.context.fail(key.line, key.column, message);
             }
         }

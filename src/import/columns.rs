@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::problem::did_you_mean;
+use crate::yaml::BARE_KEY;
 
 /// A column that this version reads.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -116,6 +117,8 @@ impl Column {
 pub enum NoColumn {
     /// A column of the contract that this version does not read.
     Later(String),
+    /// A key of YAML that is no column and has no value: see [`BARE_KEY`].
+    Bare,
     /// Nothing that is known; the name that was probably meant.
     Unknown {
         /// What stands there.
@@ -130,7 +133,7 @@ impl NoColumn {
     pub fn meant(&self) -> Option<Column> {
         match self {
             Self::Unknown { meant, .. } => Column::of((*meant)?).ok(),
-            Self::Later(_) => None,
+            Self::Later(_) | Self::Bare => None,
         }
     }
 }
@@ -142,6 +145,7 @@ impl fmt::Display for NoColumn {
                 f,
                 "column `{header}` is not supported by this version: leave it out"
             ),
+            Self::Bare => write!(f, "what stands here is no column and {BARE_KEY}"),
             // A row that stands in the header's place may hold a password: it is not repeated.
             Self::Unknown { header, .. } if header.contains("://") => {
                 f.write_str("a URL stands in the header, which names the columns")

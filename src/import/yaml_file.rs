@@ -142,6 +142,8 @@ fn row<'a>(file: &str, camera: &'a Node) -> (Row, Vec<(&'a Key, NoColumn)>) {
         let column = match Column::of(&key.name) {
             Ok(column) => column,
             Err(wrong) => {
+                let is_bare = matches!(value.value, Value::Null);
+                let wrong = if is_bare { NoColumn::Bare } else { wrong };
                 unknown.push((key, wrong));
                 continue;
             }
@@ -239,5 +241,21 @@ mod tests {
         );
         let problems = read_tolerantly("x.yaml", b"camera: []\n").unwrap_err();
         assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn the_rest_of_a_password_that_has_no_quotes_is_not_repeated() {
+        let text = b"cameras: [{name: a, password: b,s3cret}, {name: a, password:s3cret}]\n";
+        let (_, warnings) = read_tolerantly("x.yaml", text).unwrap();
+        let told: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "x.yaml:1:33: warning: what stands here is no column and has no value: a value with `,` needs \
+                 quotes, a `:` a blank behind it (it is not taken)"
+            ]
+        );
+        let problems = read("x.yaml", text).unwrap_err();
+        assert!(!format!("{problems:?}").contains("s3cret"));
     }
 }
