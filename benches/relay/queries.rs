@@ -77,15 +77,34 @@ const KINDS: [Kind; 5] = [
     },
 ];
 
-/// Asks each kind of question of many places; returns whether the slowest hundredth is quick enough.
+/// Asks each kind of question of many places, in rounds; returns whether the slowest hundredth of the middle round is
+/// quick enough: another program that takes the processor for a moment spoils one round.
 pub(crate) async fn measure(cameras: usize, report: &mut Report) -> anyhow::Result<bool> {
+    let mut rounds = KINDS.each_ref().map(|_| Vec::new());
+    for round in 0..ROUNDS {
+        for (kind, rounds) in KINDS.iter().zip(&mut rounds) {
+            rounds.push(kind.ask_round(round, cameras).await?);
+        }
+    }
     let mut all_hold = true;
-    for kind in &KINDS {
+    for (kind, mut rounds) in KINDS.iter().zip(rounds) {
+        rounds.sort_by_key(|times| slow_of(times));
+        let middle = rounds.swap_remove(ROUNDS / 2);
+        all_hold &= judge(cameras, kind.name, middle, SLOW_MAX, report)?;
+    }
+    all_hold &= write(cameras, report).await?;
+    all_hold &= import(cameras, report).await?;
+    Ok(all_hold)
+}
+
+impl Kind {
+    /// How long the questions of a round took, the quickest first.
+    async fn ask_round(&self, round: usize, cameras: usize) -> anyhow::Result<Vec<Duration>> {
         let mut times = Vec::new();
         let mut found = 0;
-        for n in 0..QUESTIONS {
+        for n in round * QUESTIONS..(round + 1) * QUESTIONS {
             let part = |prime: usize| (n * prime % 997) as f64 / 997.0;
-            let (path, body) = (kind.question)(part(31), part(571));
+            let (path, body) = (self.question)(part(31), part(571));
             let body = body.map(|body| body.to_string());
             let began = Instant::now();
             let answer = ask(&path, body.as_deref(), "200").await?;
@@ -94,12 +113,15 @@ pub(crate) async fn measure(cameras: usize, report: &mut Report) -> anyhow::Resu
             found += page["items"].as_array().context("no items")?.len();
         }
         let is_empty = found == 0 && cameras >= LIMITED_FROM;
-        ensure!(!is_empty, "{}: nothing was found", kind.name);
-        all_hold &= judge(cameras, kind.name, times, SLOW_MAX, report)?;
+        ensure!(!is_empty, "{}: nothing was found", self.name);
+        times.sort();
+        Ok(times)
     }
-    all_hold &= write(cameras, report).await?;
-    all_hold &= import(cameras, report).await?;
-    Ok(all_hold)
+}
+
+/// What the slowest hundredth took at least; `times` are sorted.
+fn slow_of(times: &[Duration]) -> Duration {
+    times[times.len() * 99 / 100]
 }
 
 /// Adds cameras one by one: each is durable and found when it is answered.
@@ -166,7 +188,7 @@ fn judge(
     report: &mut Report,
 ) -> anyhow::Result<bool> {
     times.sort();
-    let (median, slow) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    let (median, slow) = (times[times.len() / 2], slow_of(&times));
     let holds = slow <= limit;
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
     println!(
@@ -210,6 +232,8 @@ async fn ask(path: &str, body: Option<&str>, status: &str) -> anyhow::Result<Str
     Ok(body.to_owned())
 }
 
+const ROUNDS: usize = 3;
+/// In a round.
 const QUESTIONS: usize = 300;
 const WRITES: usize = 100;
 const ROWS: usize = 50_000;

@@ -16,8 +16,8 @@ use super::problem::Problem;
 use super::query::{check_department, named, page_limit};
 use super::ranking::{Best, Found, Rank};
 use super::table::Format;
-use crate::catalog::geo::{Area, Datum, Line, Point};
-use crate::catalog::{Camera, Catalog, Level};
+use crate::catalog::geo::{Area, Datum, Index, Line, Point};
+use crate::catalog::{Camera, Catalog, Level, Spot};
 use crate::import::sheet_of;
 use crate::ledger::State as CameraState;
 use crate::source::Sources;
@@ -143,32 +143,21 @@ impl Place {
         }
     }
 
-    /// The cameras there, each with its distance where there is one; everywhere those behind `after`, in their order.
-    fn cameras<'a>(
-        &self,
-        catalog: &'a Catalog,
-        after: Option<&Rank>,
-    ) -> Vec<(&'a Arc<Camera>, Option<f64>)> {
-        let with_distance = |found: Vec<(&'a Arc<Camera>, f64)>| {
+    /// The cameras there, each with its distance where there is one, in no order; `None` where all are meant.
+    fn spots<'a>(&self, index: &'a Index<Spot>) -> Option<Vec<(&'a Spot, Option<f64>)>> {
+        let with_distance = |found: Vec<(&'a Spot, f64)>| {
             let found = found.into_iter();
             found
-                .map(|(camera, distance)| (camera, Some(distance)))
+                .map(|(spot, distance)| (spot, Some(distance)))
                 .collect()
         };
         match self {
-            Self::Everywhere => {
-                let is_before =
-                    |camera: &Arc<Camera>| after.is_some_and(|rank| camera.code <= rank.code);
-                let cameras = catalog.cameras();
-                let first = cameras.partition_point(is_before);
-                let cameras = cameras.iter().skip(first);
-                cameras.map(|camera| (camera, None)).collect()
-            }
-            Self::Near(centre, radius) => with_distance(catalog.index().near(*centre, *radius)),
-            Self::Along(line, buffer) => with_distance(catalog.index().along(line, *buffer)),
+            Self::Everywhere => None,
+            Self::Near(centre, radius) => Some(with_distance(index.near(*centre, *radius))),
+            Self::Along(line, buffer) => Some(with_distance(index.along(line, *buffer))),
             Self::Inside(area) => {
-                let found = catalog.index().inside(area).into_iter();
-                found.map(|camera| (camera, None)).collect()
+                let found = index.inside(area).into_iter();
+                Some(found.map(|spot| (spot, None)).collect())
             }
         }
     }
@@ -195,7 +184,7 @@ impl Filter {
         self.check(&catalog)?;
         let (wanted, sources) = (Wanted::new(self, &catalog), &api.0.sources);
         let cameras = catalog.cameras().iter();
-        let cameras = cameras.filter(|camera| wanted.is(camera, sources));
+        let cameras = cameras.filter(|camera| wanted.is(camera, || sources.state(camera).state()));
         let rows = sheet_of(cameras.map(|camera| &**camera));
         format.answer("cameras", rows).await
     }
@@ -218,26 +207,10 @@ impl Filter {
         let catalog = api.0.catalog.borrow().clone();
         self.check(&catalog)?;
         let (wanted, sources) = (Wanted::new(self, &catalog), &api.0.sources);
-        let cameras = place.cameras(&catalog, after.as_ref()).into_iter();
-        let all_are = wanted.is_anything();
-        let cameras = cameras.filter(|(camera, _)| all_are || wanted.is(camera, sources));
-        let mut found: Vec<Found<'_>> = if matches!(place, Place::Everywhere) {
-            // They come in their order: none behind the page is looked at.
-            let listed = cameras.map(|(camera, _)| Found::listed(camera));
-            listed.take(limit + 1).collect()
-        } else {
-            let centre = place.centre();
-            let mut best = Best::of(limit + 1);
-            for (camera, distance) in cameras {
-                let found = Found::at_best(camera, distance, sources);
-                if best.has_room_for(&found.rank) {
-                    let found = found.looking_at(centre);
-                    if after.as_ref().is_none_or(|after| found.rank > *after) {
-                        best.take(found);
-                    }
-                }
-            }
-            best.sorted()
+        let after = after.as_ref();
+        let mut found = match place.spots(catalog.index()) {
+            None => wanted.listed(after, limit + 1, sources),
+            Some(spots) => wanted.best(&spots, place.centre(), after, limit + 1, sources),
         };
         let has_more = found.len() > limit;
         found.truncate(limit);
@@ -348,7 +321,41 @@ impl<'a> Wanted<'a> {
             && regions.into_iter().all(Option::is_none)
     }
 
-    fn is(&self, camera: &Camera, sources: &Sources) -> bool {
+    /// The first cameras of the list behind `after`: none behind them is looked at.
+    fn listed(&self, after: Option<&Rank>, count: usize, sources: &Sources) -> Vec<Found<'a>> {
+        let is_before = |camera: &Arc<Camera>| after.is_some_and(|rank| camera.code <= rank.code);
+        let cameras = self.catalog.cameras();
+        let first = cameras.partition_point(is_before);
+        let cameras = cameras.iter().skip(first);
+        let are = cameras.filter(|camera| self.is(camera, || sources.state(camera).state()));
+        are.take(count).map(Found::listed).collect()
+    }
+
+    /// The best of the cameras at a place that are behind `after`.
+    fn best(
+        &self,
+        spots: &[(&'a Spot, Option<f64>)],
+        centre: Option<Point>,
+        after: Option<&Rank>,
+        count: usize,
+        sources: &Sources,
+    ) -> Vec<Found<'a>> {
+        let is_anything = self.is_anything();
+        let states = sources.states_of(spots.iter().map(|(spot, _)| *spot));
+        let mut best = Best::of(count);
+        for ((spot, distance), state) in spots.iter().zip(states) {
+            let rank = Rank::at_best(spot, state, *distance, centre);
+            if best.has_room_for(&rank) && (is_anything || self.is(&spot.camera, || state)) {
+                let found = Found::looking_at(&spot.camera, rank, *distance, centre);
+                if after.is_none_or(|after| found.rank > *after) {
+                    best.take(found);
+                }
+            }
+        }
+        best.sorted()
+    }
+
+    fn is(&self, camera: &Camera, state: impl FnOnce() -> CameraState) -> bool {
         let is =
             |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
         let (filter, record, details) = (self.filter, &camera.record, &camera.record.details);
@@ -367,7 +374,7 @@ impl<'a> Wanted<'a> {
             && filter
                 .state
                 .as_deref()
-                .is_none_or(|state| state == sources.state(camera).state().name())
+                .is_none_or(|wanted| wanted == state().name())
     }
 
     fn is_in(

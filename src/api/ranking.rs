@@ -4,10 +4,9 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use crate::catalog::geo::{Point, Sight};
-use crate::catalog::{Camera, GbCode};
+use crate::catalog::geo::{Point, Sight, reaches};
+use crate::catalog::{Camera, GbCode, Spot};
 use crate::ledger::State;
-use crate::source::Sources;
 
 /// Where a camera stands in an answer: how surely it plays, whether it sees the place, how far it is, how far it looks
 /// past the place, and its code. A list has codes only.
@@ -29,6 +28,30 @@ impl Rank {
             decimetres: 0,
             turn: 0,
             code,
+        }
+    }
+
+    /// As it is if it looks at `centre`, should there be one.
+    pub(super) fn at_best(
+        spot: &Spot,
+        state: State,
+        distance: Option<f64>,
+        centre: Option<Point>,
+    ) -> Self {
+        let distance = distance.unwrap_or_default();
+        let state = match state {
+            State::Online => 0,
+            State::Degraded => 1,
+            State::Connecting => 2,
+            State::Unknown => 3,
+            State::Offline => 4,
+            State::Disabled => 5,
+        };
+        Self {
+            state,
+            covers: centre.map_or(0, |_| covering(reaches(spot.view_distance, distance))),
+            decimetres: (distance * 10.0).round() as u64,
+            ..Self::of(spot.code)
         }
     }
 
@@ -78,46 +101,43 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// As it is where it sees the place best: what it sees is not looked at yet.
-    pub(super) fn at_best(
+    /// With what it sees of a place; `rank` is as if it looked at it.
+    pub(super) fn looking_at(
         camera: &'a Arc<Camera>,
+        rank: Rank,
         distance: Option<f64>,
-        sources: &Sources,
+        centre: Option<Point>,
     ) -> Self {
-        let mut found = Self::listed(camera);
-        found.distance = distance;
-        found.rank.state = match sources.state(camera).state() {
-            State::Online => 0,
-            State::Degraded => 1,
-            State::Connecting => 2,
-            State::Unknown => 3,
-            State::Offline => 4,
-            State::Disabled => 5,
+        let mut found = Self {
+            rank,
+            camera,
+            distance,
+            covers: None,
         };
-        found.rank.decimetres = (distance.unwrap_or_default() * 10.0).round() as u64;
-        found
-    }
-
-    /// With what it sees of a place.
-    pub(super) fn looking_at(mut self, centre: Option<Point>) -> Self {
-        if let (Some(centre), Some(position)) = (centre, self.camera.record.position) {
-            let (record, from) = (&self.camera.record, position.nearest());
+        if let (Some(centre), Some(position)) = (centre, camera.record.position) {
+            let (record, from) = (&camera.record, position.nearest());
             let sight = Sight {
                 bearing: record.bearing,
                 fov: record.details.fov,
                 view_distance: record.details.view_distance,
             };
             let can_turn = matches!(record.ptz, Some(1 | 4));
-            self.covers = sight.covers(from, centre, can_turn);
-            self.rank.covers = match self.covers {
-                Some(true) => 0,
-                None => 1,
-                Some(false) => 2,
-            };
+            let away = distance.unwrap_or_default();
+            found.covers = sight.covers(from, centre, away, can_turn);
+            found.rank.covers = covering(found.covers);
             let turn = sight.turn(from, centre).filter(|_| !can_turn);
-            self.rank.turn = turn.unwrap_or_default().round() as u16;
+            found.rank.turn = turn.unwrap_or_default().round() as u16;
         }
-        self
+        found
+    }
+}
+
+/// Cameras that see the place come first, those that do not last.
+fn covering(covers: Option<bool>) -> u8 {
+    match covers {
+        Some(true) => 0,
+        None => 1,
+        Some(false) => 2,
     }
 }
 
@@ -172,5 +192,72 @@ impl<'a> Best<'a> {
     /// The best, the very best first.
     pub(super) fn sorted(self) -> Vec<Found<'a>> {
         self.found.into_sorted_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::geo::Datum;
+    use crate::catalog::{CameraId, Lamp, Position, Record};
+
+    #[test]
+    fn no_camera_is_left_out_before_it_is_looked_at_that_would_be_among_the_best() {
+        let centre = at(0, 0);
+        let cameras: Vec<_> = (0..600).map(camera).collect();
+        let looked_at: Vec<_> = cameras
+            .iter()
+            .map(|camera| {
+                let position = camera.record.position.unwrap().nearest();
+                let distance = Some(position.distance(centre));
+                let state = State::ALL[usize::from(camera.id.as_str().as_bytes()[1]) % 3];
+                let rank = Rank::at_best(&Spot::of(camera, Lamp(0)), state, distance, Some(centre));
+                let found = Found::looking_at(camera, rank, distance, Some(centre));
+                assert!(rank <= found.rank, "{rank:?} {:?}", found.rank);
+                (rank, found.rank, camera, distance)
+            })
+            .collect();
+        let covering = looked_at.iter().filter(|(_, rank, ..)| rank.covers == 0);
+        assert!((1..300).contains(&covering.count()));
+        let mut expected: Vec<_> = looked_at.iter().map(|(_, rank, ..)| *rank).collect();
+        expected.sort();
+        for count in [1, 7, 100] {
+            let mut best = Best::of(count);
+            for (rank, _, camera, distance) in &looked_at {
+                if best.has_room_for(rank) {
+                    best.take(Found::looking_at(camera, *rank, *distance, Some(centre)));
+                }
+            }
+            let best: Vec<_> = best.sorted().into_iter().map(|found| found.rank).collect();
+            assert_eq!(best, expected[..count]);
+        }
+    }
+
+    fn at(east: u16, north: u16) -> Point {
+        Point {
+            longitude: 113.0 + f64::from(east) * 0.0003,
+            latitude: 27.8 + f64::from(north) * 0.0003,
+        }
+    }
+
+    /// Cameras of all kinds of sights, some of them known in part.
+    fn camera(n: u16) -> Arc<Camera> {
+        let mut record = Record {
+            position: Some(Position::declared(
+                at(n * 7 % 31, n * 11 % 29),
+                Datum::Wgs84,
+            )),
+            bearing: (!n.is_multiple_of(5)).then_some(n * 37 % 360),
+            ptz: Some(1 + u8::from(!n.is_multiple_of(4))),
+            ..Record::sample()
+        };
+        record.details.fov = (!n.is_multiple_of(3)).then_some(60);
+        record.details.view_distance = (n % 7 > 1).then_some(n * 13 % 600);
+        Arc::new(Camera {
+            id: CameraId::derive("education", &n.to_string(), 0),
+            code: format!("43021100111326{n:06}").parse().unwrap(),
+            record,
+            pull: Default::default(),
+        })
     }
 }

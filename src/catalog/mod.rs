@@ -18,6 +18,7 @@ mod position;
 pub mod quality;
 mod regions;
 mod snapshot;
+mod spot;
 mod tree;
 
 pub use allocate::{Assigned, Conflict, Known, KnownNode, Names, NodeKey, Registry};
@@ -31,4 +32,5 @@ pub use override_codes::{CameraKey, OverrideCodes};
 pub use position::Position;
 pub use regions::{Level, Region, Regions};
 pub use snapshot::{Catalog, Places};
+pub use spot::{Lamp, Spot};
 pub use tree::{Node, NodeId, NodeKind, Share, Tree, TreeKind};

@@ -94,6 +94,7 @@ mod tests {
             Vec::new(),
             &Registry::default(),
             Places::default(),
+            None,
         );
         let codes = OverrideCodes::new([
             (CameraKey::Id(camera(0).id), code(900)),

@@ -4,18 +4,20 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::geo::Index;
-use super::{Camera, CameraId, Department, GbCode, NodeKey, Regions, Registry};
+use super::{Camera, CameraId, Department, GbCode, Lamp, NodeKey, Regions, Registry, Spot};
 
 /// All cameras and departments, and the codes of the tree's nodes.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     /// By code.
     cameras: Vec<Arc<Camera>>,
-    codes: HashMap<CameraId, GbCode>,
+    codes: HashMap<CameraId, (GbCode, Lamp)>,
+    /// How many lamps were given so far.
+    lamps: u32,
     departments: Vec<Department>,
     nodes: HashMap<NodeKey, GbCode>,
     places: Places,
-    index: Index<Arc<Camera>>,
+    index: Index<Spot>,
 }
 
 /// Where the gateway is, and what the divisions around it are called.
@@ -28,22 +30,19 @@ pub struct Places {
 }
 
 impl Catalog {
-    /// Puts a catalogue together.
+    /// Puts a catalogue together. Cameras that are in `old` keep their lamps.
     pub fn new(
         mut cameras: Vec<Arc<Camera>>,
         departments: Vec<Department>,
         registry: &Registry,
         places: Places,
+        old: Option<&Self>,
     ) -> Self {
         cameras.sort_by_key(|camera| camera.code);
-        let codes = cameras.iter().map(|camera| (camera.id, camera.code));
-        let positions = cameras.iter().filter_map(|camera| {
-            let position = camera.record.position?;
-            Some((camera.clone(), position.nearest()))
-        });
         let mut catalog = Self {
-            codes: codes.collect(),
-            index: Index::new(positions),
+            codes: HashMap::with_capacity(cameras.len()),
+            lamps: old.map_or(0, |old| old.lamps),
+            index: Index::default(),
             nodes: HashMap::new(),
             departments,
             places,
@@ -56,7 +55,8 @@ impl Catalog {
             catalog.learn_node(key, registry);
         }
         for camera in &cameras {
-            catalog.learn_organisation(camera, registry);
+            let lamp = old.and_then(|old| old.lamp(camera.id));
+            catalog.learn(camera, lamp, registry);
         }
         catalog.cameras = cameras;
         catalog
@@ -95,11 +95,7 @@ impl Catalog {
             catalog.cameras.retain(|camera| !gone.contains(&camera.id));
         }
         for camera in put {
-            if let Some(position) = camera.record.position {
-                catalog.index.put(camera.clone(), position.nearest());
-            }
-            catalog.codes.insert(camera.id, camera.code);
-            catalog.learn_organisation(&camera, registry);
+            catalog.learn(&camera, self.lamp(camera.id), registry);
             match catalog.place(camera.code) {
                 Err(place) if is_small => catalog.cameras.insert(place, camera),
                 _ => catalog.cameras.push(camera),
@@ -117,8 +113,18 @@ impl Catalog {
             .binary_search_by_key(&code, |camera| camera.code)
     }
 
-    fn learn_organisation(&mut self, camera: &Camera, registry: &Registry) {
+    /// Takes a camera into everything but the list.
+    fn learn(&mut self, camera: &Arc<Camera>, lamp: Option<Lamp>, registry: &Registry) {
+        let lamp = lamp.unwrap_or_else(|| {
+            self.lamps += 1;
+            Lamp(self.lamps - 1)
+        });
+        self.codes.insert(camera.id, (camera.code, lamp));
         let record = &camera.record;
+        if let Some(position) = record.position {
+            let spot = Spot::of(camera, lamp);
+            self.index.put(spot, position.nearest());
+        }
         if let Some(organisation) = &record.organisation {
             let key = NodeKey::Organisation(record.department.clone(), organisation.clone());
             self.learn_node(key, registry);
@@ -142,7 +148,7 @@ impl Catalog {
     }
 
     /// Finds cameras by place.
-    pub fn index(&self) -> &Index<Arc<Camera>> {
+    pub fn index(&self) -> &Index<Spot> {
         &self.index
     }
 
@@ -153,7 +159,12 @@ impl Catalog {
 
     /// The camera with that id.
     pub fn by_id(&self, id: CameraId) -> Option<&Arc<Camera>> {
-        self.by_code(*self.codes.get(&id)?)
+        self.by_code(self.codes.get(&id)?.0)
+    }
+
+    /// The lamp of the camera with that id.
+    pub fn lamp(&self, id: CameraId) -> Option<Lamp> {
+        self.codes.get(&id).map(|(_, lamp)| *lamp)
     }
 
     /// The camera with that code.
@@ -205,7 +216,7 @@ mod tests {
         let registry = Registry::default();
         for changes in [3, 200] {
             let mut cameras: Vec<_> = (0..500).map(|n| camera(n, 0)).collect();
-            let old = Catalog::new(cameras.clone(), Vec::new(), &registry, places.clone());
+            let old = Catalog::new(cameras.clone(), Vec::new(), &registry, places.clone(), None);
             let removed: Vec<_> = (0..changes).map(|n| cameras[n * 2].id).collect();
             cameras.retain(|camera| !removed.contains(&camera.id));
             let put: Vec<_> = (0..changes).map(|n| camera(n * 2 + 1, 7)).collect();
@@ -213,15 +224,24 @@ mod tests {
             cameras.retain(|camera| put.iter().all(|other| other.id != camera.id));
             cameras.extend(put.iter().cloned());
             let changed = old.changed(put, &removed, &registry);
-            let anew = Catalog::new(cameras, Vec::new(), &registry, places.clone());
+            let anew = Catalog::new(cameras, Vec::new(), &registry, places.clone(), Some(&old));
             assert_eq!(changed.cameras(), anew.cameras());
             for n in 0..1001 {
                 let id = CameraId::derive("education", &n.to_string(), 0);
                 assert_eq!(changed.by_id(id), anew.by_id(id), "{n}");
+                if old.by_id(id).is_some() {
+                    let lamp = old.lamp(id).filter(|_| changed.by_id(id).is_some());
+                    assert_eq!((changed.lamp(id), anew.lamp(id)), (lamp, lamp), "{n}");
+                }
+            }
+            let newest = CameraId::derive("education", "1000", 0);
+            assert_eq!(changed.lamp(newest), Some(Lamp(500)));
+            for (spot, _) in changed.index().near(at(0, 0), 1_000_000.0) {
+                assert_eq!(changed.lamp(spot.id), Some(spot.lamp));
             }
             let all = |catalog: &Catalog| {
                 let found = catalog.index().near(at(0, 0), 1_000_000.0).into_iter();
-                let mut ids: Vec<_> = found.map(|(camera, _)| camera.code).collect();
+                let mut ids: Vec<_> = found.map(|(spot, _)| spot.code).collect();
                 ids.sort();
                 ids
             };

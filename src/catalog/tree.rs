@@ -429,6 +429,7 @@ mod tests {
             departments(),
             &registry,
             places,
+            None,
         )
     }
 }

@@ -57,12 +57,14 @@ impl Gateway {
                 return Err(Refused::store(&error));
             }
         };
+        let changed = assigned.iter().map(|row| row.known.id);
+        let changed: Vec<_> = changed.chain(removed.iter().copied()).collect();
         let put = assigned.into_iter();
         let put = put.map(|row| Arc::new(camera(row, departments))).collect();
         let old = self.catalog.borrow().clone();
         let catalog = old.changed(put, &removed, &self.registry);
         self.catalog.send_replace(Arc::new(catalog));
-        self.sources.follow();
+        self.sources.follow_cameras(&changed);
         Ok(())
     }
 

@@ -244,7 +244,7 @@ impl Draft {
         let mut warnings: Vec<_> = inventory.warnings.iter().map(ToString::to_string).collect();
         warnings.extend(overridden.iter().map(overrides));
         Self {
-            catalog: Catalog::new(cameras, departments.clone(), &registry, places(config)),
+            catalog: Catalog::new(cameras, departments.clone(), &registry, places(config), old),
             registry,
             refused: told(inventory.rejected, &conflicts, &config.inventory),
             warnings,

@@ -7,13 +7,15 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::Backoff;
+use super::board::Board;
 use super::logins::{Account, mark};
 use super::places::Place;
 use super::quota::Quota;
 use super::recorder::Recorder;
 use super::status::Status;
 use crate::bus::Stream;
-use crate::catalog::{Camera, CameraId, Department, Pull};
+use crate::catalog::{Camera, CameraId, Department, Lamp, Pull};
+use crate::ledger::StateCause;
 use crate::task::Shard;
 
 /// What is to be pulled, as the catalogue says now.
@@ -57,7 +59,11 @@ pub(super) struct Entry {
     /// `None` once the camera is gone or out of service.
     pub(super) target: watch::Sender<Option<Arc<Target>>>,
     pub(super) stream: Stream,
-    pub(super) status: watch::Sender<Status>,
+    /// What is known of it; its state is on the board, too.
+    status: watch::Sender<Status>,
+    board: Arc<Board>,
+    /// `None` where the catalogue has the camera no more.
+    lamp: Mutex<Option<Lamp>>,
     pub(super) leases: watch::Sender<Leases>,
     /// Ends the wait before the next try: somebody wants the camera now.
     pub(super) wanted: Notify,
@@ -92,18 +98,79 @@ pub(super) struct Inner {
 }
 
 impl Entry {
-    pub(super) fn new(id: CameraId, target: Option<Arc<Target>>, status: Status) -> Self {
+    pub(super) fn new(
+        id: CameraId,
+        target: Option<Arc<Target>>,
+        status: Status,
+        board: Arc<Board>,
+    ) -> Self {
         Self {
             id,
             target: watch::Sender::new(target),
             stream: Stream::default(),
             status: watch::Sender::new(status),
+            board,
+            lamp: Mutex::default(),
             leases: watch::Sender::new(Leases::default()),
             wanted: Notify::new(),
             woken: watch::Sender::new(0),
             inner: Mutex::default(),
             is_running: Mutex::new(false),
         }
+    }
+
+    /// What is known of it.
+    pub(super) fn status(&self) -> watch::Ref<'_, Status> {
+        self.status.borrow()
+    }
+
+    /// Its state, which is the one on the board.
+    pub(super) fn state(&self) -> StateCause {
+        let status = self.status();
+        debug_assert!(self.is_shown(&status));
+        status.state
+    }
+
+    fn is_shown(&self, status: &Status) -> bool {
+        let lamp = *self.lamp();
+        lamp.is_none_or(|lamp| self.board.states([lamp].into_iter()) == [status.state.state()])
+    }
+
+    /// What is known of it, and its changes.
+    pub(super) fn follow_status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// Changes what is known; whoever follows is told where `change` says that it matters, which is returned.
+    pub(super) fn know(&self, change: impl FnOnce(&mut Status) -> bool) -> bool {
+        self.status.send_if_modified(|status| {
+            let before = status.state;
+            let matters = change(status);
+            if status.state != before {
+                self.show(status);
+            }
+            matters
+        })
+    }
+
+    /// Shows the state at the lamp that the catalogue has for the camera now.
+    pub(super) fn follow_lamp(&self, lamp: Option<Lamp>) {
+        self.status.send_if_modified(|status| {
+            *self.lamp() = lamp;
+            self.show(status);
+            false
+        });
+    }
+
+    /// Only while the status is locked: the board shows what it is.
+    fn show(&self, status: &Status) {
+        if let Some(lamp) = *self.lamp() {
+            self.board.set(lamp, status.state.state());
+        }
+    }
+
+    fn lamp(&self) -> MutexGuard<'_, Option<Lamp>> {
+        self.lamp.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -133,7 +200,7 @@ impl Entry {
 
     /// Whether media comes from it now.
     pub(super) fn is_live(&self) -> bool {
-        self.status.borrow().is_live
+        self.status().is_live
     }
 
     /// Whether its task runs.

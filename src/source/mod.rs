@@ -5,6 +5,7 @@
 //! `gate`. What a camera's failure does stays with that camera.
 
 mod backoff;
+mod board;
 mod entry;
 mod flow;
 mod gate;

@@ -135,7 +135,7 @@ fn note_place(entry: &Entry, recorder: &Arc<Recorder>, address: IpAddr, is_share
         inner.recorder = Some(recorder.clone());
         inner.address = Some(address);
     }
-    entry.status.send_if_modified(|status| {
+    entry.know(|status| {
         status.address = Some(address);
         false
     });

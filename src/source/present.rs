@@ -53,7 +53,6 @@ impl Drop for Present<'_> {
             self.shared.places().leave(place);
         }
         self.entry
-            .status
-            .send_if_modified(|status| std::mem::take(&mut status.is_live));
+            .know(|status| std::mem::take(&mut status.is_live));
     }
 }

@@ -135,13 +135,13 @@ impl Pull<'_> {
             sleep_until(not_before).await;
         }
         // A camera that is known to be off line is so until a try ends well.
-        if self.entry.status.borrow().state.state() == State::Unknown {
+        if self.entry.status().state.state() == State::Unknown {
             self.set_state(StateCause::CONNECTING);
         }
         // Whoever asked before this try is served by it.
         let _asked = self.entry.wanted.notified().now_or_never();
         let started = Instant::now();
-        self.entry.status.send_if_modified(|status| {
+        self.entry.know(|status| {
             status.tries += 1;
             false
         });
@@ -230,7 +230,7 @@ impl Pull<'_> {
             inner.backoff.handle_media(now.into_std());
         }
         let (observed, at) = (flow.observed, wall_clock());
-        self.entry.status.send_if_modified(|status| {
+        self.entry.know(|status| {
             let changed = status.observed != observed || !status.is_live;
             status.observed = observed;
             status.is_live = true;

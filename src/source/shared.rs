@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::timeout;
 
+use super::board::Board;
 use super::entry::{Entry, Target};
 use super::gate::Gate;
 use super::logins::Logins;
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     pub(super) gate: Gate,
     pub(super) resolver: Resolver,
     pub(super) entries: Mutex<HashMap<CameraId, Arc<Entry>>>,
+    pub(super) board: Arc<Board>,
     pub(super) quotas: Mutex<HashMap<String, Arc<Quota>>>,
     pub(super) recorders: Mutex<Recorders>,
     pub(super) logins: Mutex<Logins>,
@@ -118,7 +120,7 @@ impl Shared {
             .filter(|entry| entry.inner().places.contains(place))
         {
             entry.woken.send_modify(|times| *times += 1);
-            if entry.status.borrow().state.state() == State::Offline {
+            if entry.status().state.state() == State::Offline {
                 hurried.insert(entry.id);
             }
         }
@@ -134,11 +136,14 @@ impl Shared {
 
     pub(super) fn entry(&self, camera: &Arc<Camera>) -> Arc<Entry> {
         let (target, out) = (self.target(camera), self.out_of_service(camera));
+        let lamp = self.catalog.borrow().lamp(camera.id);
         let mut entries = self.entries();
         let entry = entries.entry(camera.id).or_insert_with(|| {
             let state = out.unwrap_or(StateCause::UNKNOWN);
             let status = Status::new(state, wall_clock());
-            Arc::new(Entry::new(camera.id, target, status))
+            let entry = Entry::new(camera.id, target, status, self.board.clone());
+            entry.follow_lamp(lamp);
+            Arc::new(entry)
         });
         entry.clone()
     }
@@ -148,7 +153,7 @@ impl Shared {
         let out = camera.and_then(|camera| self.out_of_service(camera));
         let at = wall_clock();
         let mut entered = None;
-        entry.status.send_if_modified(|status| {
+        entry.know(|status| {
             let was_out = status.state.state() == State::Disabled;
             let state = match out {
                 Some(state) => state,
@@ -187,19 +192,13 @@ impl Shared {
     }
 
     pub(super) fn out_of_service(&self, camera: &Camera) -> Option<StateCause> {
-        match camera.record.upkeep {
-            Upkeep::Disabled => Some(StateCause::DISABLED),
-            Upkeep::NotAllowed => Some(StateCause::NOT_ALLOWED),
-            Upkeep::InService => {
-                let maintained = self
-                    .maintained
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                maintained
-                    .contains(&camera.id)
-                    .then_some(StateCause::MAINTENANCE)
-            }
-        }
+        out_of_service(camera.id, camera.record.upkeep, &self.maintained())
+    }
+
+    pub(super) fn maintained(&self) -> MutexGuard<'_, BTreeSet<CameraId>> {
+        self.maintained
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn quota(&self, department: &Department) -> Arc<Quota> {
@@ -252,6 +251,19 @@ impl Times {
 
     pub(super) fn key_frame_within(&self) -> Duration {
         Duration::from_millis(self.key_frame_within_ms.load(Ordering::Relaxed))
+    }
+}
+
+/// The state of a camera that its owner, the law or an operator has taken out of service.
+pub(super) fn out_of_service(
+    id: CameraId,
+    upkeep: Upkeep,
+    maintained: &BTreeSet<CameraId>,
+) -> Option<StateCause> {
+    match upkeep {
+        Upkeep::Disabled => Some(StateCause::DISABLED),
+        Upkeep::NotAllowed => Some(StateCause::NOT_ALLOWED),
+        Upkeep::InService => maintained.contains(&id).then_some(StateCause::MAINTENANCE),
     }
 }
 

@@ -12,11 +12,11 @@ use super::entry::{Entry, Leases, Target};
 use super::gate::Gate;
 use super::logins::{Logins, Refusal};
 use super::resolve::Resolver;
-use super::shared::{Shared, Times};
+use super::shared::{Shared, Times, out_of_service};
 use super::status::{Change, Status};
 use super::{prober, pull};
 use crate::bus::Stream;
-use crate::catalog::{Camera, CameraId, Catalog};
+use crate::catalog::{Camera, CameraId, Catalog, Spot};
 use crate::clock::wall_clock;
 use crate::descriptors::Descriptors;
 use crate::ledger::{Cause, State, StateCause};
@@ -92,6 +92,7 @@ impl Sources {
             gate: Gate::default(),
             resolver: Resolver::default(),
             entries: Mutex::default(),
+            board: Arc::default(),
             quotas: Mutex::default(),
             recorders: Mutex::default(),
             logins: Mutex::new(Logins::new(refusals, clocks())),
@@ -160,7 +161,7 @@ impl Sources {
     /// A camera's status; `None` where it was never tried.
     pub fn status(&self, id: CameraId) -> Option<Status> {
         let entry = self.0.entries().get(&id).cloned();
-        entry.map(|entry| entry.status.borrow().clone())
+        entry.map(|entry| entry.status().clone())
     }
 
     /// The state of a camera, tried or not.
@@ -169,9 +170,21 @@ impl Sources {
             Some(state) => state,
             None => {
                 let entry = self.0.entries().get(&camera.id).cloned();
-                entry.map_or(StateCause::UNKNOWN, |entry| entry.status.borrow().state)
+                entry.map_or(StateCause::UNKNOWN, |entry| entry.state())
             }
         }
+    }
+
+    /// The states of very many cameras, in their order.
+    pub fn states_of<'a>(&self, spots: impl Iterator<Item = &'a Spot> + Clone) -> Vec<State> {
+        let mut states = self.0.board.states(spots.clone().map(|spot| spot.lamp));
+        let maintained = self.0.maintained();
+        for (state, spot) in states.iter_mut().zip(spots) {
+            if let Some(out) = out_of_service(spot.id, spot.upkeep, &maintained) {
+                *state = out.state();
+            }
+        }
+        states
     }
 
     /// Whether platforms see the camera as ON; `None` where nothing is known since the start.
@@ -243,11 +256,7 @@ impl Sources {
     /// Takes a camera out of service, or back into it.
     pub fn set_maintained(&self, id: CameraId, is_maintained: bool) {
         {
-            let mut maintained = self
-                .0
-                .maintained
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut maintained = self.0.maintained();
             if is_maintained {
                 maintained.insert(id);
             } else {
@@ -278,38 +287,63 @@ impl Sources {
         self.0.follow_limits(&catalog);
         let known: Vec<_> = self.0.entries().values().cloned().collect();
         for entry in known {
-            let camera = catalog.by_id(entry.id);
-            let target = camera.and_then(|camera| self.0.target(camera));
-            let is_gone = camera.is_none();
-            self.0.follow_service(&entry, camera);
-            let old = entry.target.send_replace(target.clone());
-            let address = entry.inner().address;
-            let is_same = |new: &Target| old.is_some_and(|old| old.serves(new, address));
-            if target.is_some_and(|new| !is_same(&new)) {
-                // Nobody may look at it now: what is new is tried all the same.
-                self.0.hurry([entry.id].into());
-            }
-            // Whoever waits for the number of leases looks again at who wants the camera.
-            entry.leases.send_modify(|_| {});
-            if is_gone {
-                let (camera, at) = (entry.id, wall_clock());
-                self.0.tell(Change {
-                    camera,
-                    state: StateCause::UNKNOWN,
-                    at,
-                });
-                self.0.entries().remove(&entry.id);
-            }
+            self.follow_entry(&entry, &catalog);
         }
         self.start_always();
         self.0.prober.notify_one();
     }
 
+    /// Takes over what has changed in the catalogue, which is nothing but these cameras: the others are not looked at.
+    pub fn follow_cameras(&self, changed: &[CameraId]) {
+        let catalog = self.0.catalog.borrow().clone();
+        for id in changed {
+            let entry = self.0.entries().get(id).cloned();
+            if let Some(entry) = entry {
+                self.follow_entry(&entry, &catalog);
+            }
+            if let Some(camera) = catalog.by_id(*id) {
+                self.start_if_always(camera);
+            }
+        }
+        self.0.prober.notify_one();
+    }
+
+    fn follow_entry(&self, entry: &Entry, catalog: &Catalog) {
+        let camera = catalog.by_id(entry.id);
+        let target = camera.and_then(|camera| self.0.target(camera));
+        let is_gone = camera.is_none();
+        self.0.follow_service(entry, camera);
+        entry.follow_lamp(catalog.lamp(entry.id));
+        let old = entry.target.send_replace(target.clone());
+        let address = entry.inner().address;
+        let is_same = |new: &Target| old.is_some_and(|old| old.serves(new, address));
+        if target.is_some_and(|new| !is_same(&new)) {
+            // Nobody may look at it now: what is new is tried all the same.
+            self.0.hurry([entry.id].into());
+        }
+        // Whoever waits for the number of leases looks again at who wants the camera.
+        entry.leases.send_modify(|_| {});
+        if is_gone {
+            let (camera, at) = (entry.id, wall_clock());
+            self.0.tell(Change {
+                camera,
+                state: StateCause::UNKNOWN,
+                at,
+            });
+            self.0.entries().remove(&entry.id);
+        }
+    }
+
     /// Pulls the cameras that are always pulled.
     fn start_always(&self) {
         let catalog = self.0.catalog.borrow().clone();
-        let always = |camera: &&Arc<Camera>| camera.pull == crate::catalog::Pull::Always;
-        for camera in catalog.cameras().iter().filter(always) {
+        for camera in catalog.cameras() {
+            self.start_if_always(camera);
+        }
+    }
+
+    fn start_if_always(&self, camera: &Arc<Camera>) {
+        if camera.pull == crate::catalog::Pull::Always {
             let entry = self.0.entry(camera);
             if entry.is_wanted() {
                 self.run(&entry);
@@ -364,7 +398,7 @@ impl Lease {
 
     /// The camera's status, and its changes.
     pub fn status(&self) -> watch::Receiver<Status> {
-        self.entry.status.subscribe()
+        self.entry.follow_status()
     }
 }
 

@@ -17,7 +17,10 @@ impl Pull<'_> {
     /// A session has one verdict of its own, whether that is new or not.
     pub(super) fn give_verdict(&self, flow: &mut Flow) {
         if !std::mem::replace(&mut flow.has_verdict, true) {
-            self.entry.status.send_modify(Status::note_verdict);
+            self.entry.know(|status| {
+                status.note_verdict();
+                true
+            });
         }
     }
 
@@ -30,7 +33,10 @@ impl Pull<'_> {
         if self.is_probe() && failure.is_ours() {
             // Our own limits say nothing about a camera that nobody looks at.
             self.restore();
-            self.entry.status.send_modify(Status::note_verdict);
+            self.entry.know(|status| {
+                status.note_verdict();
+                true
+            });
         } else if failure.had_media {
             // Off line only when the next try fails too.
             self.note_failure(cause, detail);
@@ -39,7 +45,7 @@ impl Pull<'_> {
             self.fail(failure.state(), detail);
         }
         let next_try = wall_clock() + wait;
-        self.entry.status.send_if_modified(|status| {
+        self.entry.know(|status| {
             status.next_try = Some(next_try);
             false
         });
@@ -67,7 +73,7 @@ impl Pull<'_> {
 
     /// A session ended for a reason of ours: what is to come is not known yet.
     pub(super) fn leave_live(&self) {
-        let state = self.entry.status.borrow().state.state();
+        let state = self.entry.status().state.state();
         if matches!(state, State::Online | State::Degraded) {
             self.set_state(StateCause::CONNECTING);
         }
@@ -75,11 +81,11 @@ impl Pull<'_> {
 
     /// The task ends before the try that would have decided: a probe decides.
     pub(super) fn leave_to_prober(&self) {
-        self.entry.status.send_if_modified(|status| {
+        self.entry.know(|status| {
             status.next_try = None;
             false
         });
-        if self.entry.status.borrow().state.state() == State::Degraded {
+        if self.entry.status().state.state() == State::Degraded {
             self.shared.hurry([self.entry.id].into());
         }
     }
@@ -91,7 +97,7 @@ impl Pull<'_> {
 
     /// Returns from a first try without a verdict: whoever gave up before it learned nothing.
     pub(super) fn restore(&self) {
-        let state = self.entry.status.borrow().state.state();
+        let state = self.entry.status().state.state();
         if state == State::Connecting {
             self.set_state(StateCause::UNKNOWN);
         }
@@ -109,18 +115,19 @@ impl Pull<'_> {
         self.entry.inner().was_down = true;
         self.note_failure(state.cause(), detail);
         self.change(state, |_| {});
-        self.entry.status.send_modify(|status| {
+        self.entry.know(|status| {
             if state.state() == State::Offline {
                 status.verified = Some(false);
             }
             status.note_verdict();
             status.failures += 1;
+            true
         });
     }
 
     fn note_failure(&self, cause: Cause, detail: String) {
         let at = wall_clock();
-        self.entry.status.send_if_modified(|status| {
+        self.entry.know(|status| {
             status.is_live = false;
             status.last_failure = Some(Evidence { cause, detail, at });
             false
@@ -130,7 +137,7 @@ impl Pull<'_> {
     /// Enters a state, and tells whoever follows.
     fn change(&self, state: StateCause, also: impl FnOnce(&mut Status)) {
         let at = wall_clock();
-        let is_new = self.entry.status.send_if_modified(|status| {
+        let is_new = self.entry.know(|status| {
             // Whatever its task still finds, a camera that is out of service is so.
             let is_new = status.state != state && status.state.state() != State::Disabled;
             if is_new {

@@ -11,5 +11,5 @@ pub use area::{Area, AreaError, Line};
 pub use datum::Datum;
 pub use detect::{Evidence, detect};
 pub use index::Index;
-pub use sight::Sight;
+pub use sight::{Sight, reaches};
 pub use sphere::Point;

@@ -14,26 +14,21 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// Whether a camera at `from` sees `place`; `None` where it is not known how it looks. A camera that can turn sees
-    /// all around.
-    pub fn covers(&self, from: Point, place: Point, can_turn: bool) -> Option<bool> {
-        let distance = from.distance(place);
-        if self
-            .view_distance
-            .is_some_and(|most| distance > f64::from(most))
-        {
-            return Some(false);
-        }
+    /// Whether a camera at `from` sees `place`, which is `distance` metres away; `None` where it is not known how it
+    /// looks. A camera that can turn sees all around.
+    pub fn covers(&self, from: Point, place: Point, distance: f64, can_turn: bool) -> Option<bool> {
+        let if_it_looks_there = reaches(self.view_distance, distance);
         // Right below it there is no direction.
-        if can_turn || self.fov == Some(360) || distance < 1.0 {
-            return self.view_distance.map(|_| true);
+        let sees_around = can_turn || self.fov == Some(360) || distance < 1.0;
+        if sees_around || if_it_looks_there == Some(false) {
+            return if_it_looks_there;
         }
         let away = self.turn(from, place)?;
         let half = f64::from(self.fov.unwrap_or(FOV_USUAL)) / 2.0;
         if away > half {
             return Some(false);
         }
-        self.view_distance.map(|_| true)
+        if_it_looks_there
     }
 
     /// How far the camera at `from` looks past `place`, in degrees, 0 … 180.
@@ -42,6 +37,11 @@ impl Sight {
         let away = (from.bearing(place) - bearing).rem_euclid(360.0);
         Some(away.min(360.0 - away))
     }
+}
+
+/// Whether a camera that sees so far sees a place at that distance if it looks there, both in metres.
+pub fn reaches(view_distance: Option<u16>, distance: f64) -> Option<bool> {
+    view_distance.map(|most| distance <= f64::from(most))
 }
 
 /// Of a fixed camera with a 4 mm lens.
@@ -99,7 +99,7 @@ mod tests {
         ];
         for (sight, place, can_turn, expected) in table {
             assert_eq!(
-                sight.covers(from, place, can_turn),
+                sight.covers(from, place, from.distance(place), can_turn),
                 expected,
                 "{sight:?} {place:?}"
             );

@@ -399,7 +399,13 @@ fn report_with(cameras: Vec<Camera>, regions: Regions) -> Report {
         regions: Arc::new(regions),
     };
     let cameras = cameras.into_iter().map(Arc::new).collect();
-    let catalog = Catalog::new(cameras, departments.into(), &Registry::default(), places);
+    let catalog = Catalog::new(
+        cameras,
+        departments.into(),
+        &Registry::default(),
+        places,
+        None,
+    );
     Report::of(&catalog, 5)
 }
 
