@@ -211,19 +211,20 @@ impl Draft {
         old: Option<&Catalog>,
     ) -> Self {
         let (departments, civil_code) = (&config.departments, &config.gateway.civil_code);
-        let mut records = inventory.records;
-        let mut registry = known.clone();
+        // At the start there is nothing to go back to, and no copy is made of it.
+        let again = old.map(|old| (old, known.clone(), inventory.records.clone()));
+        let mut registry = known;
         let (mut assigned, mut conflicts) =
-            registry.assign(records.clone(), departments, civil_code);
-        let former = old.map_or_else(Vec::new, |old| {
-            former(old, &inventory.refused, &conflicts, &assigned)
-        });
-        if !former.is_empty() {
-            let has_department =
-                |record: &Record| departments.iter().any(|d| d.id == record.department);
-            records.extend(former.into_iter().filter(has_department));
-            registry = known;
-            (assigned, conflicts) = registry.assign(records, departments, civil_code);
+            registry.assign(inventory.records, departments, civil_code);
+        if let Some((old, known, mut records)) = again {
+            let former = former(old, &inventory.refused, &conflicts, &assigned);
+            if !former.is_empty() {
+                let has_department =
+                    |record: &Record| departments.iter().any(|d| d.id == record.department);
+                records.extend(former.into_iter().filter(has_department));
+                registry = known;
+                (assigned, conflicts) = registry.assign(records, departments, civil_code);
+            }
         }
         let declared: HashSet<_> = assigned.iter().map(|row| row.known.id).collect();
         let is_declared = |record: &Record| record.id.is_some_and(|id| declared.contains(&id));
