@@ -9,7 +9,7 @@ use super::openapi;
 use super::problem::Problem;
 use super::status::timestamp;
 use crate::catalog::geo::Datum;
-use crate::catalog::{Camera, Position, Pull};
+use crate::catalog::{Camera, Link, Position, Pull, Transport};
 use crate::problem::none_of;
 use crate::source::{Sources, Status};
 
@@ -59,6 +59,11 @@ pub(super) struct CameraItem {
     record_days: Option<u16>,
     contact: Option<String>,
     legal_basis: Option<String>,
+    sub_url: Option<String>,
+    transport: Option<&'static str>,
+    onvif_url: Option<String>,
+    snapshot_url: Option<String>,
+    replay_url: Option<String>,
     pull: &'static str,
     /// Metres from where it was looked for.
     distance: Option<f64>,
@@ -120,6 +125,7 @@ impl CameraItem {
             .map(|status| status.observed)
             .unwrap_or_default();
         let (record, details) = (&camera.record, &camera.record.details);
+        let shown = |link: &Option<Link>| link.as_ref().map(Link::to_string);
         Self {
             id: camera.id.to_string(),
             gb_code: camera.code.to_string(),
@@ -164,6 +170,11 @@ impl CameraItem {
             record_days: details.record_days,
             contact: details.contact.clone(),
             legal_basis: details.legal_basis.clone(),
+            sub_url: shown(&details.sub_url),
+            transport: details.transport.map(Transport::name),
+            onvif_url: shown(&details.onvif_url),
+            snapshot_url: shown(&details.snapshot_url),
+            replay_url: shown(&details.replay_url),
             pull: match camera.pull {
                 Pull::OnDemand => "on_demand",
                 Pull::Always => "always",

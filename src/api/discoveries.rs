@@ -231,9 +231,8 @@ fn proposal_item(device: &Device, proposal: &Proposal) -> ProposalItem {
     }
 }
 
-/// The columns of an inventory that a discovery fills. What an inventory does not take yet (`sub_url` and the like) is
-/// not among them, so that the file can be imported; nor is `ptz`, whose kinds ONVIF does not know.
-const COLUMNS: [&str; 9] = [
+/// The columns of an inventory that a discovery fills. `ptz` is not among them: ONVIF does not know its kinds.
+const COLUMNS: [&str; 12] = [
     "name",
     "department",
     "url",
@@ -243,6 +242,9 @@ const COLUMNS: [&str; 9] = [
     "ip",
     "nvr",
     "channel",
+    "sub_url",
+    "snapshot_url",
+    "onvif_url",
 ];
 
 /// A row a proposal, and one for each device that wants a login, below the header.
@@ -279,6 +281,9 @@ fn row(discovery: &Discovery, device: &Device, proposal: &Proposal) -> Vec<Strin
         address,
         text(&recorder),
         text(&channel),
+        text(&proposal.sub_url),
+        text(&proposal.snapshot_url),
+        text(&device.onvif_url),
     ]
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::Link;
+
 /// The rest of a camera's record (一机一档).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Details {
@@ -33,4 +35,36 @@ pub struct Details {
     pub contact: Option<String>,
     /// By what right it hangs there.
     pub legal_basis: Option<String>,
+    /// A smaller stream of the same picture: `rtsp`.
+    pub sub_url: Option<Link>,
+    /// How its stream is said to be sent. It is pulled over TCP all the same.
+    pub transport: Option<Transport>,
+    /// The ONVIF service of the device: `http` or `https`.
+    pub onvif_url: Option<Link>,
+    /// Where it gives a picture: `http` or `https`.
+    pub snapshot_url: Option<Link>,
+    /// Where its recordings are, as a template: `rtsp`, `http` or `https`.
+    pub replay_url: Option<Link>,
+}
+
+/// How a stream is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// Within the connection.
+    Tcp,
+    /// As datagrams.
+    Udp,
+}
+
+impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Tcp, Self::Udp];
+
+    /// As inventories name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
 }

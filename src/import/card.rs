@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::Column;
 use super::record::{Field, Row, UNSURE, to_record};
-use super::url::split_url;
+use super::url::masked;
 use crate::catalog::geo::Datum;
-use crate::catalog::{Department, Origin, Position, Pull, Record, Secret, Upkeep};
+use crate::catalog::{
+    Department, Details, Origin, Position, Pull, Record, Secret, Transport, Upkeep,
+};
 use crate::problem::Problem;
 
 /// A record as fields.
@@ -39,6 +41,7 @@ impl Card {
         card.put_names(record);
         card.put_place(record);
         card.put_equipment(record);
+        card.put_links(&record.details);
         card
     }
 
@@ -62,6 +65,21 @@ impl Card {
         self.put(Column::PointClass, Some(record.point_class));
         self.put(Column::Contact, details.contact.as_ref());
         self.put(Column::LegalBasis, details.legal_basis.as_ref());
+    }
+
+    fn put_links(&mut self, details: &Details) {
+        for (column, link) in [
+            (Column::SubUrl, &details.sub_url),
+            (Column::OnvifUrl, &details.onvif_url),
+            (Column::SnapshotUrl, &details.snapshot_url),
+            (Column::ReplayUrl, &details.replay_url),
+        ] {
+            self.put(
+                column,
+                link.as_ref().map(|link| link.whole().expose().to_owned()),
+            );
+        }
+        self.put(Column::Transport, details.transport.map(Transport::name));
     }
 
     fn put_place(&mut self, record: &Record) {
@@ -176,8 +194,7 @@ impl Card {
         let text = self.text(column)?;
         Some(match column {
             Column::Password => MASK.to_owned(),
-            Column::Url => split_url(text)
-                .map_or_else(|| MASK.to_owned(), |(location, _)| location.to_string()),
+            column if column.is_url() => masked(text),
             _ => text.to_owned(),
         })
     }
@@ -277,7 +294,7 @@ const DATUM_FOUND: &str = "datum_found";
 mod tests {
     use super::*;
     use crate::catalog::geo::Point;
-    use crate::catalog::{Details, Location};
+    use crate::catalog::{Link, Location};
 
     #[test]
     fn a_record_is_the_same_from_its_card() {
@@ -285,6 +302,7 @@ mod tests {
             longitude: 113.134,
             latitude: 27.828,
         };
+        let link = |scheme, path: &str| Link::new(scheme, "10.11.0.1", Some(554), path.to_owned());
         let full = Record {
             login: Some(("admin".into(), Secret::new("pa\\hunter2\nä"))),
             location: Location::new("10.11.0.1", 554, "/s?user=a&password=hunter2&ch=1"),
@@ -317,6 +335,11 @@ mod tests {
                 record_days: Some(30),
                 contact: Some("x".into()),
                 legal_basis: Some("y".into()),
+                sub_url: Some(link("rtsp", "/2?token=hunter2")),
+                transport: Some(Transport::Udp),
+                onvif_url: Some(link("http", "/onvif/device_service")),
+                snapshot_url: Some(link("https", "/snap?pwd=hunter2")),
+                replay_url: Some(link("rtsp", "/tracks/101?start={start}")),
             }),
             ..Record::sample()
         };

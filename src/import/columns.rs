@@ -51,6 +51,11 @@ pub enum Column {
     RecordDays,
     Contact,
     LegalBasis,
+    SubUrl,
+    Transport,
+    OnvifUrl,
+    SnapshotUrl,
+    ReplayUrl,
 }
 
 impl Column {
@@ -67,27 +72,23 @@ impl Column {
         if let Some((column, ..)) = TABLE.iter().find(|(_, en, zh)| is(en, zh)) {
             return Ok(*column);
         }
-        if LATER.iter().any(|(en, zh)| is(en, zh)) {
-            return Err(NoColumn::Later(header.to_owned()));
-        }
-        let names = || {
-            let known = TABLE.iter().map(|(_, en, zh)| (*en, *zh));
-            known.chain(LATER.iter().copied())
-        };
-        let meant = did_you_mean(header, names().flat_map(|(en, zh)| [en, zh]));
+        let names = TABLE.iter().flat_map(|(_, en, zh)| [*en, *zh]);
+        let meant = did_you_mean(header, names);
         Err(NoColumn::Unknown {
             header: header.to_owned(),
             meant,
         })
     }
 
-    /// The contract's names of all columns, and those of columns that have no meaning yet.
-    pub(super) fn contract() -> impl Iterator<Item = (Option<Self>, &'static str)> {
-        let known = TABLE.iter().map(|(column, en, zh)| (Some(*column), en, zh));
-        let later = LATER.iter().map(|(en, zh)| (None, en, zh));
-        known
-            .chain(later)
-            .flat_map(|(column, en, zh)| [(column, *en), (column, *zh)])
+    /// The contract's names of all columns.
+    pub(super) fn contract() -> impl Iterator<Item = (Self, &'static str)> {
+        let names = TABLE.iter();
+        names.flat_map(|(column, en, zh)| [(*column, *en), (*column, *zh)])
+    }
+
+    /// Whether it has addresses, which may hold user, password and other secrets.
+    pub fn is_url(self) -> bool {
+        self == Self::Url || LINKS.contains(&self)
     }
 
     /// All columns, in the order in which they are written.
@@ -115,8 +116,6 @@ impl Column {
 /// Why a header is no column of this version.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum NoColumn {
-    /// A column of the contract that this version does not read.
-    Later(String),
     /// A key of YAML that is no column and has no value: see [`BARE_KEY`].
     Bare,
     /// Nothing that is known; the name that was probably meant.
@@ -133,7 +132,7 @@ impl NoColumn {
     pub fn meant(&self) -> Option<Column> {
         match self {
             Self::Unknown { meant, .. } => Column::of((*meant)?).ok(),
-            Self::Later(_) | Self::Bare => None,
+            Self::Bare => None,
         }
     }
 }
@@ -141,10 +140,6 @@ impl NoColumn {
 impl fmt::Display for NoColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Later(header) => write!(
-                f,
-                "column `{header}` is not supported by this version: leave it out"
-            ),
             Self::Bare => write!(f, "what stands here is no column and {BARE_KEY}"),
             // A row that stands in the header's place may hold a password: it is not repeated.
             Self::Unknown { header, .. } if header.contains("://") => {
@@ -157,6 +152,14 @@ impl fmt::Display for NoColumn {
         }
     }
 }
+
+/// Addresses that a camera has beside that of its stream.
+pub(super) const LINKS: [Column; 4] = [
+    Column::SubUrl,
+    Column::OnvifUrl,
+    Column::SnapshotUrl,
+    Column::ReplayUrl,
+];
 
 const TABLE: &[(Column, &str, &str)] = &[
     (Column::Name, "name", "名称"),
@@ -198,15 +201,11 @@ const TABLE: &[(Column, &str, &str)] = &[
     (Column::RecordDays, "record_days", "存储天数"),
     (Column::Contact, "contact", "联系方式"),
     (Column::LegalBasis, "legal_basis", "建设依据"),
-];
-
-/// Columns of the contract that have no meaning yet: refused, not ignored.
-const LATER: &[(&str, &str)] = &[
-    ("sub_url", "子码流地址"),
-    ("transport", "传输协议"),
-    ("onvif_url", "ONVIF地址"),
-    ("snapshot_url", "抓图地址"),
-    ("replay_url", "回放模板"),
+    (Column::SubUrl, "sub_url", "子码流地址"),
+    (Column::Transport, "transport", "传输协议"),
+    (Column::OnvifUrl, "onvif_url", "ONVIF地址"),
+    (Column::SnapshotUrl, "snapshot_url", "抓图地址"),
+    (Column::ReplayUrl, "replay_url", "回放模板"),
 ];
 
 #[cfg(test)]
@@ -219,7 +218,6 @@ mod tests {
         assert_eq!(Column::of("URL"), Ok(Column::Url));
         let told = |header| Column::of(header).unwrap_err().to_string();
         assert!(told("nane").contains("did you mean `name`"));
-        assert!(told("sub_url").contains("not supported by this version"));
         assert!(!told("rtsp://a:secret@b/c").contains("secret"));
     }
 }

@@ -2,11 +2,12 @@
 
 use super::columns::Column;
 use super::record::Check;
-use crate::catalog::Details;
+use super::url::{form_of, split_link};
 use crate::catalog::normalise::is_date;
+use crate::catalog::{Department, Details, Link, Transport};
 
 impl Check<'_> {
-    pub(super) fn details(&mut self) -> Details {
+    pub(super) fn details(&mut self, department: Option<&Department>) -> Details {
         Details {
             town: self.text(Column::Town),
             community: self.text(Column::Community),
@@ -30,7 +31,36 @@ impl Check<'_> {
             record_days: self.count(Column::RecordDays, 1..=3_650, "days"),
             contact: self.text(Column::Contact),
             legal_basis: self.text(Column::LegalBasis),
+            sub_url: self.link(Column::SubUrl, department),
+            transport: self.transport(),
+            onvif_url: self.link(Column::OnvifUrl, department),
+            snapshot_url: self.link(Column::SnapshotUrl, department),
+            replay_url: self.link(Column::ReplayUrl, department),
         }
+    }
+
+    fn transport(&mut self) -> Option<Transport> {
+        let named = |text: &str| Transport::ALL.into_iter().find(|one| one.name() == text);
+        self.parsed(Column::Transport, named, "must be tcp or udp")
+    }
+
+    /// An address beside that of the stream, at a host that is the department's, too. User and password are the camera's.
+    fn link(&mut self, column: Column, department: Option<&Department>) -> Option<Link> {
+        let text = self.text(column)?;
+        // The text may hold a password: it is not repeated.
+        let Some((link, (host, port), login)) = split_link(column, &text) else {
+            self.fail(Some(column), format!("is not {}", form_of(column)));
+            return None;
+        };
+        if login.is_some() {
+            let message = "user and password are the camera's, and stand in username and password";
+            self.fail(Some(column), message.to_owned());
+        }
+        if let Some(department) = department {
+            let port = (column == Column::SubUrl).then_some(port);
+            self.place_of(column, (&host, port), department);
+        }
+        Some(link)
     }
 
     fn count(

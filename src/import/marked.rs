@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::card::MASK;
 use super::columns::Column;
 use super::sheet::{Line, Sheet};
-use super::url::split_url;
+use super::url::masked;
 
 /// The rows of a sheet as they stand, with one column more: what `says` of each row. Passwords are masked. A row that has no
 /// cells, as a camera in YAML that cannot be read, is there if something is said of it.
@@ -45,25 +45,11 @@ fn shown(sheet: &Sheet, line: &Line) -> Vec<String> {
         let column = sheet.columns.get(place).and_then(|column| column.column);
         match column.filter(|_| is_row && !cell.trim().is_empty()) {
             Some(Column::Password) => MASK.to_owned(),
-            Some(Column::Url) => shown_url(cell),
+            Some(column) if column.is_url() => masked(cell.trim()),
             _ => cell.to_owned(),
         }
     });
     cells.collect()
-}
-
-/// A URL without its secrets. Of one that is none nobody can say where they are.
-fn shown_url(text: &str) -> String {
-    match split_url(text.trim()) {
-        Some((location, None)) => location.to_string(),
-        Some((location, Some((user, _)))) => {
-            let shown = location.to_string();
-            let place = shown.strip_prefix("rtsp://").unwrap_or(&shown);
-            format!("rtsp://{user}:{MASK}@{place}")
-        }
-        None if text.contains(['@', '?', '=']) => MASK.to_owned(),
-        None => text.to_owned(),
-    }
 }
 
 /// The header of what is said.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::columns::Column;
-use super::url::{other_protocol, split_url};
+use super::url::{form_of, login_of, other_protocol, split_url};
 use crate::catalog::geo::{Datum, Point};
 use crate::catalog::normalise::is_forbidden_place;
 use crate::catalog::{
@@ -96,15 +96,12 @@ impl Row {
         Problem::new(&self.file, line, column, message)
     }
 
-    /// Whether it holds a password, in its column or in its URL.
+    /// Whether it holds a password, in its column or in a URL.
     pub(super) fn has_secret(&self) -> bool {
-        let url = self
-            .fields
-            .get(&Column::Url)
-            .and_then(|field| split_url(&field.text));
-        let in_url = url
-            .and_then(|(_, login)| login)
-            .is_some_and(|(_, s)| !s.expose().is_empty());
+        let mut urls = self.fields.iter().filter(|(column, _)| column.is_url());
+        let in_url = urls.any(|(_, field)| {
+            login_of(&field.text).is_some_and(|(_, password)| !password.expose().is_empty())
+        });
         in_url || self.fields.contains_key(&Column::Password)
     }
 }
@@ -167,7 +164,7 @@ impl Check<'_> {
             "must have 2, 4, 6 or 8 digits (0 to 9)",
         );
         let position = self.position();
-        let details = self.details();
+        let details = self.details(department);
         let ptz = self.number(Column::Ptz, 1..=4);
         let room = self.number(Column::Room, 1..=2);
         let light = self.number(Column::Light, 1..=9);
@@ -286,7 +283,7 @@ impl Check<'_> {
     ) -> Option<(Location, Option<(String, Secret)>)> {
         let Some((location, login)) = split_url(url) else {
             // The text may hold a password: it is not repeated.
-            let mut message = "is not rtsp://host[:port]/path".to_owned();
+            let mut message = format!("is not {}", form_of(Column::Url));
             if let Some(protocol) = other_protocol(url) {
                 message.push_str(&format!(": an address of {protocol} is no stream"));
             }
@@ -299,11 +296,23 @@ impl Check<'_> {
             Some(name) => self.credential(&name, department, login.is_some()),
             None => login,
         };
-        if !department.ports.contains(&location.port) {
-            let message = format!("port {} is none of the department's ports", location.port);
-            self.fail(Some(Column::Url), message);
+        let host_and_port = (location.host.as_str(), Some(location.port));
+        self.place_of(Column::Url, host_and_port, department);
+        Some((location, login))
+    }
+
+    /// Holds a host, and a port of RTSP, to those of the department.
+    pub(super) fn place_of(
+        &mut self,
+        column: Column,
+        (host, port): (&str, Option<u16>),
+        department: &Department,
+    ) {
+        if let Some(port) = port.filter(|port| !department.ports.contains(port)) {
+            let message = format!("port {port} is none of the department's ports");
+            self.fail(Some(column), message);
         }
-        if let Ok(address) = location.host.parse::<IpAddr>()
+        if let Ok(address) = host.parse::<IpAddr>()
             && !department.allows(address)
         {
             let message = if department.networks.is_empty() {
@@ -311,9 +320,8 @@ impl Check<'_> {
             } else {
                 format!("{address} is outside the department's networks")
             };
-            self.fail(Some(Column::Url), message);
+            self.fail(Some(column), message);
         }
-        Some((location, login))
     }
 
     /// User and password of their columns, else those of the URL. Where both say something they must say the same: nobody
@@ -463,7 +471,7 @@ impl Check<'_> {
         }
     }
 
-    fn fail(&mut self, column: Option<Column>, message: String) {
+    pub(super) fn fail(&mut self, column: Option<Column>, message: String) {
         self.problems.push(self.row.problem(column, message));
     }
 }

@@ -1,49 +1,145 @@
-//! The URL of a stream, taken apart.
+//! The URL of a stream, and of what else a camera has, taken apart.
 
-use crate::catalog::{Location, Secret};
+use super::card::MASK;
+use super::columns::Column;
+use crate::catalog::{Link, Location, Secret, mask_secrets};
 
 /// `rtsp://[user[:password]@]host[:port][/path][?query]`; a password may hold an `@`.
-pub(super) fn split_url(url: &str) -> Option<(Location, Option<(String, Secret)>)> {
-    let scheme = url
-        .get(..7)
-        .filter(|scheme| scheme.eq_ignore_ascii_case("rtsp://"))?;
-    let rest = url.get(scheme.len()..)?;
-    let path_at = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(path_at);
-    if path.contains('#') || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return None;
-    }
-    let (login, place) = match authority.rsplit_once('@') {
-        Some((login, place)) => (Some(login), place),
-        None => (None, authority),
+pub(super) fn split_url(url: &str) -> Option<(Location, Option<Login>)> {
+    let parts = Parts::of(url).filter(|parts| parts.scheme == "rtsp")?;
+    let host = parts.host.trim_start_matches('[').trim_end_matches(']');
+    let port = parts.port.unwrap_or(DEFAULT_PORT);
+    Some((Location::new(host, port, parts.path()), parts.login()))
+}
+
+/// An address that one of the columns [`super::columns::LINKS`] may have, of what host and port it is, and who logs in there.
+pub(super) fn split_link(
+    column: Column,
+    url: &str,
+) -> Option<(Link, (String, u16), Option<Login>)> {
+    let parts = Parts::of(url).filter(|parts| schemes_of(column).contains(&parts.scheme))?;
+    let link = Link::new(parts.scheme, parts.host, parts.port, parts.path());
+    let host = parts.host.trim_start_matches('[').trim_end_matches(']');
+    let usual = match parts.scheme {
+        "rtsp" => DEFAULT_PORT,
+        "https" => 443,
+        _ => 80,
     };
-    let (host, port) = match place.strip_prefix('[') {
-        Some(v6) => {
-            let (host, port) = v6.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            (host, port.strip_prefix(':'))
+    let place = (host.to_owned(), parts.port.unwrap_or(usual));
+    Some((link, place, parts.login()))
+}
+
+/// User and password of an address of any kind.
+pub(super) fn login_of(url: &str) -> Option<Login> {
+    Parts::of(url)?.login()
+}
+
+/// How the addresses of a column are written.
+pub(super) fn form_of(column: Column) -> &'static str {
+    match column {
+        Column::Url | Column::SubUrl => "rtsp://host[:port]/path",
+        Column::ReplayUrl => "rtsp://host[:port]/path or http://host[:port]/path",
+        _ => "http://host[:port]/path",
+    }
+}
+
+fn schemes_of(column: Column) -> &'static [&'static str] {
+    match column {
+        Column::Url | Column::SubUrl => &["rtsp"],
+        Column::ReplayUrl => &SCHEMES,
+        _ => &["http", "https"],
+    }
+}
+
+/// An address without its secrets. Of one that is none nobody can say where they are.
+pub(super) fn masked(text: &str) -> String {
+    match Parts::of(text) {
+        Some(parts) => {
+            let login = parts.login().map(|(user, _)| format!("{user}:{MASK}@"));
+            let port = parts.port.map(|port| format!(":{port}"));
+            format!(
+                "{}://{}{}{}{}",
+                parts.scheme,
+                login.unwrap_or_default(),
+                parts.host,
+                port.unwrap_or_default(),
+                mask_secrets(&parts.path())
+            )
         }
-        None => place
-            .split_once(':')
-            .map_or((place, None), |(host, port)| (host, Some(port))),
-    };
-    let port = port.map_or(Some(DEFAULT_PORT), |port| {
-        port.parse().ok().filter(|port| *port > 0)
-    })?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
-    if host.is_empty() || !host.chars().all(is_name) {
-        return None;
+        None if text.contains(['@', '?', '=']) => MASK.to_owned(),
+        None => text.to_owned(),
     }
-    let path = if path.starts_with('?') {
-        format!("/{path}")
-    } else {
-        path.to_owned()
-    };
-    let login = login.map(|login| {
-        let (user, password) = login.split_once(':').unwrap_or((login, ""));
-        (decode(user), Secret::new(decode(password)))
-    });
-    Some((Location::new(host, port, path), login))
+}
+
+/// User and password.
+pub(super) type Login = (String, Secret);
+
+/// `scheme://[user[:password]@]host[:port][/path][?query]`.
+struct Parts<'a> {
+    scheme: &'static str,
+    login: Option<&'a str>,
+    /// An IPv6 address in its brackets.
+    host: &'a str,
+    port: Option<u16>,
+    path: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(url: &'a str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let mut schemes = SCHEMES.into_iter();
+        let scheme = schemes.find(|known| known.eq_ignore_ascii_case(scheme))?;
+        let path_at = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(path_at);
+        if path.contains('#') || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return None;
+        }
+        let (login, place) = match authority.rsplit_once('@') {
+            Some((login, place)) => (Some(login), place),
+            None => (None, authority),
+        };
+        let host = match place.strip_prefix('[') {
+            Some(v6) => {
+                let (address, _) = v6.split_once(']')?;
+                address.parse::<std::net::Ipv6Addr>().ok()?;
+                place.get(..address.len() + 2)?
+            }
+            None => {
+                let (host, _) = place.split_once(':').unwrap_or((place, ""));
+                let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+                (!host.is_empty() && host.chars().all(is_name)).then_some(host)?
+            }
+        };
+        let port = match place.get(host.len()..)? {
+            "" => None,
+            port => Some(
+                port.strip_prefix(':')?
+                    .parse()
+                    .ok()
+                    .filter(|port| *port > 0)?,
+            ),
+        };
+        Some(Self {
+            scheme,
+            login,
+            host,
+            port,
+            path,
+        })
+    }
+
+    fn path(&self) -> String {
+        if self.path.starts_with('?') {
+            format!("/{}", self.path)
+        } else {
+            self.path.to_owned()
+        }
+    }
+
+    fn login(&self) -> Option<Login> {
+        let (user, password) = self.login.map(|l| l.split_once(':').unwrap_or((l, "")))?;
+        Some((decode(user), Secret::new(decode(password))))
+    }
 }
 
 /// The protocol of an address that is of a web page, a device's service or a stream of another kind.
@@ -78,6 +174,7 @@ fn decode(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
+const SCHEMES: [&str; 3] = ["rtsp", "http", "https"];
 const DEFAULT_PORT: u16 = 554;
 
 #[cfg(test)]
@@ -98,6 +195,65 @@ mod tests {
     }
 
     #[test]
+    fn a_link_is_of_the_schemes_of_its_column_and_keeps_its_port_as_it_is_given() {
+        for (column, url, place, shown) in [
+            (
+                Column::SubUrl,
+                "RTSP://a:b@10.0.0.1/2?token=x",
+                ("10.0.0.1", 554),
+                "rtsp://10.0.0.1/2?token=****",
+            ),
+            (
+                Column::OnvifUrl,
+                "http://[fd00::1]:8080/onvif",
+                ("fd00::1", 8080),
+                "http://[fd00::1]:8080/onvif",
+            ),
+            (
+                Column::SnapshotUrl,
+                "https://cam?pwd=x",
+                ("cam", 443),
+                "https://cam/?pwd=****",
+            ),
+            (
+                Column::ReplayUrl,
+                "rtsp://nvr/tracks/101?starttime={start}",
+                ("nvr", 554),
+                "rtsp://nvr/tracks/101?starttime={start}",
+            ),
+        ] {
+            let (link, (host, port), _) = split_link(column, url).unwrap();
+            assert_eq!((host.as_str(), port), place);
+            assert_eq!(link.to_string(), shown);
+            let whole = link.whole();
+            assert_eq!(split_link(column, whole.expose()).unwrap().0, link);
+        }
+        let table = [
+            (Column::SubUrl, "http://a/"),
+            (Column::SnapshotUrl, "rtsp://a/"),
+            (Column::OnvifUrl, "ftp://a/"),
+        ];
+        for (column, url) in table {
+            assert!(split_link(column, url).is_none(), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_shown_has_no_secret() {
+        for (text, shown) in [
+            (
+                "rtsp://a:s3cret@b/c?x=1&pwd=s3cret",
+                "rtsp://a:****@b/c?x=1&pwd=****",
+            ),
+            ("http://b/token=s3cret/x", "http://b/token=****"),
+            ("a:s3cret@b", "****"),
+            ("10.0.0.1", "10.0.0.1"),
+        ] {
+            assert_eq!(masked(text), shown);
+        }
+    }
+
+    #[test]
     fn what_is_no_url_is_refused() {
         for url in [
             "http://a/",
@@ -108,6 +264,8 @@ mod tests {
             "rtsp://a b/",
             "rtsp://a/\n",
             "rtsp://[::1/x",
+            "rtsp://[::1]x/y",
+            "rtsp://a:/",
         ] {
             assert!(split_url(url).is_none(), "{url}");
         }

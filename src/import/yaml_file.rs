@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_with_the_file_is_told_in_its_order() {
-        let text = "cameras: [{nam: a}, b, {sub_url: 1}]\ncamera: []\ncameras: []\n";
+        let text = "cameras: [{nam: a}, b, {colour: 1}]\ncamera: []\ncameras: []\n";
         let problems = read("x.yaml", text.as_bytes()).unwrap_err();
         let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(
@@ -205,7 +205,7 @@ mod tests {
             [
                 "x.yaml:1:12: unknown column `nam`: did you mean `name`?",
                 "x.yaml:1:21: a camera is a mapping",
-                "x.yaml:1:25: column `sub_url` is not supported by this version: leave it out",
+                "x.yaml:1:25: unknown column `colour`",
                 "x.yaml:2:1: only `cameras` stands here",
                 "x.yaml:3:1: cameras stands twice",
             ]

@@ -92,7 +92,7 @@ async fn a_recorder_is_a_record_a_channel_and_its_rows_can_be_imported() {
     let rows = world.plain(&command).await;
     let mut reader = csv::Reader::from_reader(rows.trim_start_matches('\u{feff}').as_bytes());
     let header: Vec<_> = reader.headers().unwrap().iter().collect();
-    let expected = "name,department,url,manufacturer,model,serial,ip,nvr,channel";
+    let expected = "name,department,url,manufacturer,model,serial,ip,nvr,channel,sub_url,snapshot_url,onvif_url";
     assert_eq!(header.join(","), expected);
     assert_eq!(reader.records().count(), 3, "{rows}");
     world.write("found.csv", &rows);
@@ -128,7 +128,8 @@ async fn older_devices_are_understood_and_those_that_want_a_login_tell_what_they
     let rows = world.csv(&found["id"]).await;
     assert_eq!(rows.lines().count(), 3, "a row each: {rows}");
     let host = locked.address().ip();
-    let row = format!("校门,education,,,SIM-1,,{host},,");
+    let service = format!("http://{host}:8000/onvif/device_service");
+    let row = format!("校门,education,,,SIM-1,,{host},,,,,{service}");
     assert!(rows.lines().any(|line| line == row), "{rows}");
     assert!(locked.asked().iter().all(|one| !one.has_login));
 }

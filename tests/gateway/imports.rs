@@ -339,3 +339,74 @@ async fn a_sheet_that_comes_back_with_its_problems_keeps_the_passwords() {
     let told = rows[0]["errors"].to_string();
     assert!(told.contains("password: is masked"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_other_addresses_of_a_camera_are_kept_and_their_secrets_are_not_shown() {
+    let mut world = with_sheet("import-links").await;
+    let url = world.camera("校门").url();
+    let host = "127.60.0.1";
+    let row = format!(
+        "校门,{url},A1,hunter2,admin,rtsp://admin:hunter2@{host}:8554/2?token=s3cret,UDP,{host}:80,\
+         http://admin:hunter2@{host}/snap?pwd=s3cret,rtsp://{host}:8554/tracks/101?start={{start}}\n"
+    );
+    let header =
+        "名称,主码流地址,编号,密码,用户名,子码流地址,传输协议,ONVIF地址,抓图地址,回放模板\n";
+    world.write("links.csv", &format!("{header}{row}"));
+    let imported = world
+        .import("links.csv", &["--department", "education"])
+        .await;
+    assert_eq!(counts(&imported, ["add", "refuse"]), [1, 0]);
+
+    let camera = &world.cameras_of("").await[0];
+    for (field, expected) in [
+        ("sub_url", format!("rtsp://{host}:8554/2?token=****")),
+        ("transport", "udp".to_owned()),
+        (
+            "onvif_url",
+            format!("http://{host}:80/onvif/device_service"),
+        ),
+        ("snapshot_url", format!("http://{host}/snap?pwd=****")),
+        (
+            "replay_url",
+            format!("rtsp://{host}:8554/tracks/101?start={{start}}"),
+        ),
+    ] {
+        assert_eq!(camera[field], expected, "{field}");
+    }
+    // What an export shows comes back as what is known, whose secrets nobody wrote.
+    let exported = world
+        .request("GET", "/api/v1/cameras?format=csv", &[], b"")
+        .await
+        .text();
+    assert!(
+        !exported.contains("s3cret") && !exported.contains("hunter2"),
+        "{exported}"
+    );
+    world.write("exported.csv", &exported);
+    let back = world.import("exported.csv", &[]).await;
+    assert_eq!(counts(&back, ["keep", "change", "refuse"]), [1, 0, 0]);
+    world.stop().await;
+    world.start_gateway().await;
+    let whole = format!("{header}{row}");
+    world.write("again.csv", &whole);
+    let again = world
+        .look_at_sheet("again.csv", &["--department", "education"])
+        .await;
+    assert_eq!(
+        counts(&again, ["keep", "change"]),
+        [1, 0],
+        "the secrets are known as they were written"
+    );
+    // A mask is no secret of a camera that is new, or of an address that is another.
+    for changed in [
+        whole.replace("s3cret", "****").replace("A1,", "A9,"),
+        whole.replace("/2?token=s3cret", "/3?token=****"),
+    ] {
+        world.write("masked.csv", &changed.replace("/live", "/other"));
+        let looked_at = world
+            .look_at_sheet("masked.csv", &["--department", "education"])
+            .await;
+        let told = world.rows_of(&looked_at).await[0]["errors"].to_string();
+        assert!(told.contains("sub_url: its secret is masked"), "{told}");
+    }
+}

@@ -33,6 +33,13 @@ pub fn stream_url(text: &str) -> Option<String> {
     (!is_same || slashed != text.trim()).then_some(written)
 }
 
+/// The ONVIF service of a device of which only the address is given, as in `10.11.0.1:8000`.
+pub fn onvif_service(text: &str) -> Option<String> {
+    let text = text.trim();
+    let is_place = begins_with_address(text) && !text.contains(['/', '?', '@']);
+    is_place.then(|| format!("http://{text}/onvif/device_service"))
+}
+
 /// User and password before the last `@` that an address follows, where they hold what would end them.
 fn split_login(rest: &str) -> Option<(&str, &str)> {
     let mut ats = rest.rmatch_indices('@');
@@ -72,6 +79,22 @@ const SCHEME: &str = "rtsp://";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_that_is_named_by_its_address_alone_has_its_service_where_the_standard_says() {
+        for (text, expected) in [
+            ("10.11.0.1", Some("http://10.11.0.1/onvif/device_service")),
+            (
+                "10.11.0.1:8000",
+                Some("http://10.11.0.1:8000/onvif/device_service"),
+            ),
+            ("http://10.11.0.1/onvif/device_service", None),
+            ("admin:a@10.11.0.1", None),
+            ("cam-1", None),
+        ] {
+            assert_eq!(onvif_service(text).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn addresses_are_read_as_they_are_written() {

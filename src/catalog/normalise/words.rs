@@ -61,6 +61,23 @@ pub fn pull(text: &str) -> Option<String> {
     word(text.trim(), &[("on_demand", on_demand), ("always", always)])
 }
 
+/// How a stream is sent; nothing where both will do.
+pub fn transport(text: &str) -> Option<String> {
+    let tcp: &[&str] = &[
+        "TCP",
+        "RTP OVER TCP",
+        "RTP/AVP/TCP",
+        "RTP OVER RTSP",
+        "RTSP OVER TCP",
+        "INTERLEAVED",
+        "TCP协议",
+    ];
+    let udp: &[&str] = &["UDP", "RTP OVER UDP", "RTP/AVP", "RTP/AVP/UDP", "UDP协议"];
+    let any: &[&str] = &["自动", "AUTO", "TCP/UDP", "UDP/TCP", "默认"];
+    let written = word(text.trim(), &[("tcp", tcp), ("udp", udp), ("", any)])?;
+    (written != text).then_some(written)
+}
+
 /// `true` or `false`.
 pub fn yes_or_no(text: &str) -> Option<String> {
     let yes: &[&str] = &["√", "✓", "Y", "停用", "已停用", "停"];
@@ -83,7 +100,7 @@ mod tests {
     #[test]
     fn words_stand_for_numbers() {
         type Rule = fn(&str) -> Option<String>;
-        let table: [(Rule, &str, Option<&str>); 19] = [
+        let table: [(Rule, &str, Option<&str>); 23] = [
             (point_class, "一类", Some("1")),
             (point_class, "Ⅱ类点", Some("2")),
             (point_class, "三类视频监控点", Some("3")),
@@ -99,6 +116,10 @@ mod tests {
             (light, "红外", Some("2")),
             (light, "2", None),
             (pull, "一直", Some("always")),
+            (transport, "RTP over TCP", Some("tcp")),
+            (transport, "自动", Some("")),
+            (transport, "tcp", None),
+            (transport, "组播", None),
             (yes_or_no, "√", Some("true")),
             (yes_or_no, "n", Some("false")),
             (yes_or_no, "启用", Some("false")),

@@ -67,7 +67,9 @@ fn number(column: Column, text: &str) -> Meaning {
 /// What a column's text means.
 fn meaning(column: Column, text: &str) -> Meaning {
     let (rule, taken) = match column {
-        Column::Url => ("url_unescaped", rule::stream_url(text)),
+        Column::Url | Column::SubUrl => ("url_unescaped", rule::stream_url(text)),
+        Column::OnvifUrl => ("onvif_service", rule::onvif_service(text)),
+        Column::Transport => ("transport", rule::transport(text)),
         Column::GbCode => ("code", rule::code(text)),
         Column::PlaceType => ("place_type", rule::place_type(text)),
         Column::Manufacturer => ("vendor", rule::vendor(text)),

@@ -8,9 +8,11 @@ use std::net::IpAddr;
 
 use self::fields::RULES;
 pub(in crate::import) use self::told::shown;
-use super::columns::Column;
+use super::card::MASK;
+use super::columns::{Column, LINKS};
 use super::record::{Field, Row};
-use crate::catalog::{Department, Level, Regions, normalise as rule};
+use super::url::{login_of, split_link};
+use crate::catalog::{Department, Level, Regions, Transport, normalise as rule};
 
 pub use told::{Guess, Guesses, Warning};
 
@@ -60,6 +62,8 @@ pub fn clean(row: Row, terms: &Terms<'_>) -> Cleaned {
     cleaned.numbers_of_nobody();
     cleaned.code();
     cleaned.url();
+    cleaned.links();
+    cleaned.transport();
     cleaned
 }
 
@@ -210,6 +214,11 @@ impl Cleaned {
         for (column, is_nobodys) in [
             (Column::Mac, rule::is_nobodys_mac as fn(&str) -> bool),
             (Column::Serial, rule::says_none),
+            (Column::SubUrl, rule::says_none),
+            (Column::Transport, rule::says_none),
+            (Column::OnvifUrl, rule::says_none),
+            (Column::SnapshotUrl, rule::says_none),
+            (Column::ReplayUrl, rule::says_none),
         ] {
             let Some(text) = self.row.text(column).filter(|text| is_nobodys(text)) else {
                 continue;
@@ -252,6 +261,45 @@ impl Cleaned {
                 self.refuse(Column::Url, message);
             }
             None => {}
+        }
+    }
+
+    /// User and password of a camera are its stream's, and stand in its other addresses again.
+    fn links(&mut self) {
+        let text = |column| self.row.text(column);
+        let of_stream = text(Column::Url).and_then(login_of);
+        let user = text(Column::Username).map(str::to_owned);
+        let password = text(Column::Password).map(str::to_owned);
+        for column in LINKS {
+            let read = self
+                .row
+                .text(column)
+                .and_then(|url| split_link(column, url));
+            let Some((link, _, Some((in_user, in_password)))) = read else {
+                continue;
+            };
+            self.row.put(column, link.whole().expose());
+            let in_password = in_password.expose();
+            let is_streams = of_stream.as_ref().is_some_and(|(user, password)| {
+                in_user == *user && in_password == password.expose()
+            });
+            let is_columns = user.as_deref() == Some(&in_user)
+                && password
+                    .as_deref()
+                    .is_none_or(|password| password == in_password);
+            if !is_streams && !is_columns && in_password != MASK {
+                let message =
+                    "the user and password in it are not those of the stream, and are left out";
+                self.warn(column, "other_login", message.to_owned());
+            }
+        }
+    }
+
+    /// What a stream is said to be sent by, where that is not how it is pulled.
+    fn transport(&mut self) {
+        if self.row.text(Column::Transport) == Some(Transport::Udp.name()) {
+            let message = "udp is noted, and the stream is pulled over TCP all the same".to_owned();
+            self.warn(Column::Transport, "pulled_over_tcp", message);
         }
     }
 
@@ -661,6 +709,85 @@ mod tests {
             assert!(problems.contains(says), "{problems}");
             assert!(!problems.contains("secret"), "{problems}");
         }
+    }
+
+    #[test]
+    fn the_cameras_user_and_password_are_not_repeated_in_its_other_addresses() {
+        let url = "rtsp://admin:p%40ss@10.11.0.1/1";
+        for (fields, warns) in [
+            (&[(Column::Url, url)][..], false),
+            (
+                &[
+                    (Column::Url, "rtsp://10.11.0.1/1"),
+                    (Column::Username, "admin"),
+                    (Column::Password, "p@ss"),
+                ],
+                false,
+            ),
+            (&[(Column::Url, "rtsp://10.11.0.1/1")], true),
+            (&[(Column::Url, "rtsp://admin:other@10.11.0.1/1")], true),
+        ] {
+            let links = [
+                (Column::SubUrl, "rtsp://admin:p@ss@10.11.0.1/2"),
+                (Column::SnapshotUrl, "http://admin:p@ss@10.11.0.1/picture"),
+            ];
+            let read = cleaned(&[fields, &links].concat());
+            assert_eq!(text(&read, Column::SubUrl), Some("rtsp://10.11.0.1/2"));
+            assert_eq!(
+                text(&read, Column::SnapshotUrl),
+                Some("http://10.11.0.1/picture")
+            );
+            let told: Vec<_> = read.warnings.iter().map(|warning| warning.rule).collect();
+            let expected = if warns {
+                vec!["other_login"; 2]
+            } else {
+                vec![]
+            };
+            assert_eq!(told, expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_camera_has_beside_its_stream_is_held_to_its_department_and_its_form() {
+        for (column, given, says) in [
+            (Column::SubUrl, "rtsp://8.8.4.4/secret", "8.8.4.4 is"),
+            (
+                Column::SubUrl,
+                "rtsp://10.11.0.1:81/secret",
+                "port 81 is none of the department's ports",
+            ),
+            (
+                Column::SubUrl,
+                "http://10.11.0.1/secret",
+                "sub_url: is not rtsp://host[:port]/path",
+            ),
+            (
+                Column::SnapshotUrl,
+                "rtsp://10.11.0.1/secret",
+                "snapshot_url: is not http://host[:port]/path",
+            ),
+            (Column::OnvifUrl, "http://8.8.8.8/secret", "8.8.8.8 is"),
+            (Column::Transport, "组播", "must be tcp or udp"),
+        ] {
+            let problems = refused(&[
+                (Column::Name, "东门"),
+                (Column::Department, "education"),
+                (Column::Url, "rtsp://10.11.0.1/1"),
+                (column, given),
+            ]);
+            assert!(problems.contains(says), "{given}: {problems}");
+            assert!(!problems.contains("secret"), "{problems}");
+        }
+        let read = cleaned(&[
+            (Column::OnvifUrl, "10.11.0.1"),
+            (Column::Transport, "UDP"),
+            (Column::ReplayUrl, "暂无"),
+        ]);
+        let service = "http://10.11.0.1/onvif/device_service";
+        assert_eq!(text(&read, Column::OnvifUrl), Some(service));
+        assert_eq!(text(&read, Column::ReplayUrl), None);
+        let told: Vec<_> = read.warnings.iter().map(|warning| warning.rule).collect();
+        assert_eq!(told, ["nobodys", "pulled_over_tcp"]);
     }
 
     #[test]

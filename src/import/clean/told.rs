@@ -6,6 +6,7 @@ use std::fmt;
 use super::Cleaned;
 use crate::import::columns::Column;
 use crate::import::record::Field;
+use crate::import::url::form_of;
 use crate::problem::Problem;
 
 /// What is told of the rows of files: each rule once for a column of a file.
@@ -125,10 +126,14 @@ impl fmt::Display for Guess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, rule) = (self.column.name(), self.rule);
         // It may hold a password, and so may what was made of it.
-        if self.column == Column::Url {
+        if self.column.is_url() {
+            let form = match self.column {
+                Column::Url | Column::SubUrl => "rtsp://user:password@host:port/path",
+                column => form_of(column),
+            };
             return write!(
                 f,
-                "{name}: is not written as rtsp://user:password@host:port/path, and is read so ({rule})"
+                "{name}: is not written as {form}, and is read so ({rule})"
             );
         }
         let (given, taken) = (shown(&self.given), shown(&self.taken));

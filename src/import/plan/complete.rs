@@ -6,7 +6,7 @@ use crate::catalog::geo::Point;
 use crate::import::card::{Card, MASK};
 use crate::import::columns::Column;
 use crate::import::record::Row;
-use crate::import::url::split_url;
+use crate::import::url::{masked, split_url};
 use crate::problem::Problem;
 
 /// What a row says itself of where its camera is.
@@ -29,7 +29,7 @@ pub(super) fn complete(
     let given = GivenPosition {
         has_datum: row.text(Column::Datum).is_some(),
     };
-    unmask(row, known)?;
+    unmask(row, Some(known))?;
     let card = Card::of(known);
     let stays = stays_where_it_is(row, known);
     let has_position = row.has(Column::Longitude) || row.has(Column::Latitude);
@@ -69,21 +69,37 @@ fn is_same(one: Point, other: Point) -> bool {
         && one.latitude.to_bits() == other.latitude.to_bits()
 }
 
-/// A URL that an export shows has its secrets masked: it means the one that is known.
-fn unmask(row: &mut Row, known: &Record) -> Result<(), Vec<Problem>> {
-    let Some(url) = row.text(Column::Url).filter(|url| url.contains(MASK)) else {
-        return Ok(());
-    };
-    match split_url(url) {
-        Some((location, None)) if location.key() == known.location.key() => {
-            row.put(Column::Url, known.location.whole().expose());
-            Ok(())
+/// Addresses that an export shows have their secrets masked: they mean those that are known.
+///
+/// # Errors
+///
+/// One is masked and is not known.
+pub(super) fn unmask(row: &mut Row, known: Option<&Record>) -> Result<(), Vec<Problem>> {
+    let card = known.map(Card::of);
+    let all = row.fields.keys().copied().filter(|column| column.is_url());
+    for column in all.collect::<Vec<_>>() {
+        let Some(url) = row.text(column).filter(|url| url.contains(MASK)) else {
+            continue;
+        };
+        // A port may be left out where it is the usual one.
+        let is_it = |whole: &&str| match (column, split_url(url)) {
+            (Column::Url, Some((location, None))) => {
+                known.is_some_and(|known| location.key() == known.location.key())
+            }
+            _ => masked(whole) == url,
+        };
+        let whole = card
+            .as_ref()
+            .and_then(|card| card.text(column))
+            .filter(is_it);
+        if let Some(whole) = whole {
+            row.put(column, whole);
+            continue;
         }
-        _ => {
-            let message = "its secret is masked, and it is not the URL that is known: write it out";
-            Err(vec![row.problem(Some(Column::Url), message.to_owned())])
-        }
+        let message = "its secret is masked, and it is not the URL that is known: write it out";
+        return Err(vec![row.problem(Some(column), message.to_owned())]);
     }
+    Ok(())
 }
 
 fn stays_where_it_is(row: &Row, known: &Record) -> bool {

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::allowed::declared;
-use self::complete::{complete, hold_known_position};
+use self::complete::{complete, hold_known_position, unmask};
 use self::masked::{check_known, take_masked_password};
 use self::names::{Named, names_of};
 use super::card::{Card, Change};
@@ -304,6 +304,8 @@ impl<'a> Planning<'a> {
             planned.name.clone_from(&camera.record.name);
             self.check_department(row, camera)?;
             given = Some(complete(row, &camera.record, self.request.mode)?);
+        } else {
+            unmask(row, None)?;
         }
         if camera.as_ref().is_none_or(|c| !c.record.is_declared()) {
             self.check_networks(row)?;
@@ -333,7 +335,7 @@ impl<'a> Planning<'a> {
         for (column, named) in &all {
             if let Some(line) = self.seen.get(named) {
                 let text = row.text(*column).unwrap_or_default();
-                let text = if *column == Column::Url { "" } else { text };
+                let text = if column.is_url() { "" } else { text };
                 let message = format!("{text} is the camera of row {line} already");
                 return Err(vec![row.problem(Some(*column), message.trim().to_owned())]);
             }

@@ -176,12 +176,16 @@ pub(super) const ALIASES: &[(Column, &str)] = &[
         Column::LegalBasis,
         "法律依据、建设依据文件、安装依据、依据、批准文号、建设批文",
     ),
+    (
+        Column::SubUrl,
+        "子码流、辅码流、辅码流地址、次码流、次码流地址、子码流URL、子码流RTSP地址、sub stream、\
+         sub stream url",
+    ),
+    (Column::Transport, "传输方式、传输模式"),
+    (Column::OnvifUrl, "ONVIF、ONVIF URL"),
+    (Column::SnapshotUrl, "抓图URL、截图地址、快照地址、snapshot"),
+    (Column::ReplayUrl, "回放地址、回放URL、replay"),
 ];
-
-/// Names of columns of the contract that this version does not take.
-pub(super) const LATER: &str = "子码流、辅码流、辅码流地址、次码流、次码流地址、子码流URL、子码流RTSP地址、sub stream、\
-        sub stream url、传输方式、传输模式、ONVIF、ONVIF URL、抓图URL、截图地址、快照地址、\
-        snapshot、回放地址、回放URL、replay";
 
 /// Names, one by one.
 pub(super) fn each(names: &'static str) -> impl Iterator<Item = &'static str> {

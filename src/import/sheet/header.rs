@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use super::aliases::{ALIASES, LATER, each};
+use super::aliases::{ALIASES, each};
 use super::line::Line;
 use crate::catalog::geo::Datum;
 use crate::catalog::normalise::narrow;
@@ -24,15 +24,6 @@ pub struct SheetColumn {
     pub column: Option<Column>,
     /// What its header says.
     pub header: String,
-}
-
-/// What a name means.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Meaning {
-    Column(Column),
-    /// A column that this version does not take.
-    Later,
-    Unknown,
 }
 
 /// A header with what is to be told of it.
@@ -68,11 +59,7 @@ pub(super) fn score(line: &Line) -> (bool, usize) {
 }
 
 fn known_in(line: &Line) -> BTreeSet<Column> {
-    let known = line.cells().filter_map(|cell| match meaning(cell) {
-        Meaning::Column(column) => Some(column),
-        Meaning::Later | Meaning::Unknown => None,
-    });
-    known.collect()
+    line.cells().filter_map(meaning).collect()
 }
 
 /// Reads a header.
@@ -98,7 +85,7 @@ pub(super) fn read(file: &str, line: &Line) -> Result<Header, Vec<Problem>> {
         };
         match meaning(text) {
             _ if text.trim().is_empty() => {}
-            Meaning::Column(found) => {
+            Some(found) => {
                 header
                     .warnings
                     .extend(datum_in(text, found).map(|told| warn(&told)));
@@ -118,11 +105,7 @@ pub(super) fn read(file: &str, line: &Line) -> Result<Header, Vec<Problem>> {
                     column.column = Some(found);
                 }
             }
-            Meaning::Later => header.warnings.push(warn(&format!(
-                "column `{}` is not supported by this version: it is not taken",
-                shown(text.trim())
-            ))),
-            Meaning::Unknown => header.warnings.push(warn(&unknown(text.trim()))),
+            None => header.warnings.push(warn(&unknown(text.trim()))),
         }
         header.columns.push(column);
     }
@@ -173,23 +156,17 @@ fn datum_in(header: &str, column: Column) -> Option<String> {
 }
 
 /// What a header means: its whole text, or what stands outside of brackets, unless they hold the name of another column.
-fn meaning(header: &str) -> Meaning {
+fn meaning(header: &str) -> Option<Column> {
     if header.len() > HEADER_BYTES_MAX {
-        return Meaning::Unknown;
+        return None;
     }
     if let Some(whole) = NAMES.get(&key(header)) {
-        return *whole;
+        return Some(*whole);
     }
     let (outer, inner) = without_brackets(&narrow(header));
-    let Some(found) = NAMES.get(&key(&outer)) else {
-        return Meaning::Unknown;
-    };
+    let found = NAMES.get(&key(&outer))?;
     let mut named = inner.iter().filter_map(|text| NAMES.get(&key(text)));
-    if named.all(|other| other == found) {
-        *found
-    } else {
-        Meaning::Unknown
-    }
+    named.all(|other| other == found).then_some(*found)
 }
 
 /// What a name is compared by: its letters and digits, small and of single width.
@@ -219,17 +196,13 @@ fn without_brackets(header: &str) -> (String, Vec<String>) {
 }
 
 /// All names by what they are compared by.
-static NAMES: LazyLock<HashMap<String, Meaning>> = LazyLock::new(|| {
-    let contract = Column::contract().map(|(column, name)| {
-        let meaning = column.map_or(Meaning::Later, Meaning::Column);
-        (key(name), meaning)
-    });
+static NAMES: LazyLock<HashMap<String, Column>> = LazyLock::new(|| {
+    let contract = Column::contract().map(|(column, name)| (key(name), column));
     let aliases = ALIASES.iter().flat_map(|(column, names)| {
         let named = each(names).map(key);
-        named.map(|name| (name, Meaning::Column(*column)))
+        named.map(|name| (name, *column))
     });
-    let later = each(LATER).map(|name| (key(name), Meaning::Later));
-    contract.chain(aliases).chain(later).collect()
+    contract.chain(aliases).collect()
 });
 
 /// No column has so long a name.
@@ -258,10 +231,12 @@ mod tests {
             ("街道（乡镇）", Column::Town),
             ("所属街道", Column::Town),
             ("存储天数(天)", Column::RecordDays),
+            ("辅码流", Column::SubUrl),
+            ("ONVIF", Column::OnvifUrl),
             ("id", Column::Id),
         ];
         for (header, column) in table {
-            assert_eq!(meaning(header), Meaning::Column(column), "{header}");
+            assert_eq!(meaning(header), Some(column), "{header}");
         }
     }
 
@@ -278,9 +253,8 @@ mod tests {
             "第二联系电话",
             "",
         ] {
-            assert_eq!(meaning(header), Meaning::Unknown, "{header}");
+            assert_eq!(meaning(header), None, "{header}");
         }
-        assert_eq!(meaning("子码流地址"), Meaning::Later);
     }
 
     #[test]
@@ -288,10 +262,9 @@ mod tests {
         let contract = Column::contract().map(|(column, name)| (key(name), column));
         let aliases = ALIASES
             .iter()
-            .flat_map(|(column, names)| each(names).map(|name| (key(name), Some(*column))));
-        let later = each(LATER).map(|name| (key(name), None));
+            .flat_map(|(column, names)| each(names).map(|name| (key(name), *column)));
         let mut seen = BTreeMap::new();
-        for (name, column) in contract.chain(aliases).chain(later) {
+        for (name, column) in contract.chain(aliases) {
             assert!(!name.is_empty());
             let known = *seen.entry(name.clone()).or_insert(column);
             assert_eq!(known, column, "{name}");
@@ -308,7 +281,7 @@ mod tests {
             };
             told.iter().map(ToString::to_string).collect()
         };
-        let table: [(&[&str], &str); 7] = [
+        let table: [(&[&str], &str); 6] = [
             (
                 &["名称", "", "备注"],
                 "x.csv:3:3: warning: unknown column `备注` is not taken",
@@ -316,10 +289,6 @@ mod tests {
             (
                 &["name", "longitute"],
                 "x.csv:3:2: warning: unknown column `longitute` is not taken: did you mean `longitude`?",
-            ),
-            (
-                &["name", "sub_url"],
-                "x.csv:3:2: warning: column `sub_url` is not supported by this version: it is not taken",
             ),
             (
                 &["name", "url", "Name"],

@@ -158,7 +158,8 @@ impl Table<'_> {
             return;
         }
         // What may hold a password is not repeated.
-        let is_secret = matches!(column, Column::Url | Column::Username | Column::Password);
+        let is_login = matches!(column, Column::Username | Column::Password);
+        let is_secret = column.is_url() || is_login;
         let values = match is_secret {
             true => String::new(),
             false => format!(": `{}` and `{}`", shown(&known.text), shown(text)),
