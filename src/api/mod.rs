@@ -32,6 +32,7 @@ mod sessions;
 mod status;
 mod table;
 mod token;
+mod unchanged;
 mod why;
 
 use std::sync::Arc;
@@ -152,6 +153,7 @@ impl Api {
         routes: Router<Self>,
         guard: impl FnOnce(Router<Self>) -> Router<Self>,
     ) -> Router {
+        let routes = routes.layer(middleware::from_fn(unchanged::check));
         guard(routes.fallback(problem::not_found))
             .layer(middleware::from_fn(body::read_whole))
             .layer(middleware::map_response(problem::of_rejection))

@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::http::header;
 use axum::response::IntoResponse;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{
     AdditionalProperties, Array, Object, ObjectBuilder, SchemaType, Type,
 };
@@ -55,7 +55,7 @@ impl Document {
     responses((status = 200, description = "The OpenAPI document", body = serde_json::Value))
 )]
 pub(super) async fn show(Extension(document): Extension<Document>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], document.0)
+    ([(header::CONTENT_TYPE, JSON)], document.0)
 }
 
 /// Adds what is the same for all routes, so that none has to say it: who may ask, what every error looks like.
@@ -84,6 +84,9 @@ fn complete(document: &mut OpenApi, guard: Guard) {
             }
             complete_parameters(operation);
             complete_answers(operation);
+        }
+        if let Some(operation) = &mut item.get {
+            complete_tag(operation);
         }
     }
 }
@@ -140,6 +143,30 @@ fn without_null(kind: SchemaType) -> SchemaType {
         }
         other => other,
     }
+}
+
+/// JSON that is read has a tag, where it has none of its own, and is not sent again; see [`super::unchanged`].
+fn complete_tag(operation: &mut Operation) {
+    let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") else {
+        return;
+    };
+    if response.headers.contains_key("ETag") || !response.content.contains_key(JSON) {
+        return;
+    }
+    let tag = HeaderBuilder::new().description(Some("For If-None-Match"));
+    response
+        .headers
+        .insert("ETag".to_owned(), tag.build().into());
+    let known = ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .description(Some("The ETag that the answer had before"))
+        .schema(Some(Object::with_type(Type::String)));
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(known.build().into());
+    answer(operation, "304", Response::new("It is as it was"));
 }
 
 /// Every error is a problem.
@@ -281,6 +308,7 @@ fn camera_fields() -> ObjectBuilder {
 }
 
 const BEARER: &str = "bearer";
+const JSON: &str = "application/json";
 const DESCRIPTION: &str = "Cameras of several departments, the platforms that see them, and who watches now. \
     Lists are `{items, next}`; `next` is the `cursor` of the next page. Every error is a problem (RFC 9457) with a \
     `code` that stays. Every `{id}` of a camera is its id or its GB/T 28181 code.";

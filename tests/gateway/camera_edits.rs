@@ -136,6 +136,48 @@ async fn an_edit_names_the_version_that_it_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_is_sent_again_only_when_it_has_changed() {
+    let world = world("edits-unchanged").await;
+    let camera = json!({
+        "name": "a", "department": "education", "url": "rtsp://127.60.0.1:8554/1", "longitude": 113.134,
+        "latitude": 27.828, "datum": "wgs84",
+    });
+    let id = id(&world.add(&camera).await);
+    let list = "/api/v1/cameras?near=113.134,27.828&radius=5000";
+    for path in [list, "/api/v1/regions", "/api/openapi.json"] {
+        let first = world.request("GET", path, &[], b"").await;
+        let tag = first.header("etag").expect("a tag").to_owned();
+        let known = format!("\"another\", W/{tag}");
+        let again = world
+            .request("GET", path, &[("if-none-match", &known)], b"")
+            .await;
+        let told = (again.status, again.header("etag"), again.body.len());
+        assert_eq!(told, (304, Some(tag.as_str()), 0), "{path}");
+    }
+    let before = world.request("GET", list, &[], b"").await;
+    let tag = before.header("etag").unwrap().to_owned();
+    let version = world.tag(&id).await;
+    world
+        .edit("PATCH", &id, &version, &json!({"name": "新名"}))
+        .await;
+    let after = world
+        .request("GET", list, &[("if-none-match", &tag)], b"")
+        .await;
+    assert_eq!(after.status, 200);
+    assert_ne!(after.header("etag"), Some(tag.as_str()));
+    // The version of a camera is for edits: how it is now is not in it, and is always told.
+    let version = world.tag(&id).await;
+    let path = format!("/api/v1/cameras/{id}");
+    let camera = world
+        .request("GET", &path, &[("if-none-match", &version)], b"")
+        .await;
+    assert_eq!(
+        (camera.status, camera.json()["name"].as_str()),
+        (200, Some("新名"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_edit_names_each_field_and_changes_nothing() {
     let world = world("edits-wrong").await;
     let wrong = json!({"name": "a", "department": "educatio", "url": "http://x", "bearing": 400,
