@@ -134,18 +134,24 @@ impl Shared {
         self.prober.notify_one();
     }
 
-    pub(super) fn entry(&self, camera: &Arc<Camera>) -> Arc<Entry> {
-        let (target, out) = (self.target(camera), self.out_of_service(camera));
-        let lamp = self.catalog.borrow().lamp(camera.id);
+    /// What is known of a camera. Of one that is new it is what the catalogue says now, whatever `camera` says: who found it
+    /// may have waited, and a change that finds no entry is not told again. One that is gone is kept nowhere.
+    pub(super) fn entry(&self, camera: &Camera) -> Arc<Entry> {
         let mut entries = self.entries();
-        let entry = entries.entry(camera.id).or_insert_with(|| {
-            let state = out.unwrap_or(StateCause::UNKNOWN);
-            let status = Status::new(state, wall_clock());
-            let entry = Entry::new(camera.id, target, status, self.board.clone());
-            entry.follow_lamp(lamp);
-            Arc::new(entry)
-        });
-        entry.clone()
+        if let Some(entry) = entries.get(&camera.id) {
+            return entry.clone();
+        }
+        let catalog = self.catalog.borrow().clone();
+        let current = catalog.by_id(camera.id);
+        let target = current.and_then(|camera| self.target(camera));
+        let out = current.and_then(|camera| self.out_of_service(camera));
+        let status = Status::new(out.unwrap_or(StateCause::UNKNOWN), wall_clock());
+        let entry = Arc::new(Entry::new(camera.id, target, status, self.board.clone()));
+        entry.follow_lamp(catalog.lamp(camera.id));
+        if current.is_some() {
+            entries.insert(camera.id, entry.clone());
+        }
+        entry
     }
 
     /// Out of service and back into it: what was known before says nothing any more.

@@ -417,3 +417,141 @@ fn clocks() -> (std::time::Instant, SystemTime) {
 /// Changes of states that a follower may be behind; one that is further behind looks at all states.
 const CHANGES: usize = 8192;
 const PROBE_TIME: Duration = Duration::from_secs(120);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::geo::{Datum, Point};
+    use crate::catalog::{Department, Places, Position, Record, Registry, Upkeep};
+
+    #[tokio::test]
+    async fn who_waited_leases_a_camera_as_it_is_by_then() {
+        let (catalog, sources) = sources(&[camera(1, Upkeep::InService)]);
+        let found = camera(1, Upkeep::InService);
+        change(&catalog, &sources, vec![camera(1, Upkeep::Disabled)], &[]);
+        assert_eq!(sources.lease(&found).err(), Some(StateCause::DISABLED));
+        change(&catalog, &sources, Vec::new(), &[found.id]);
+        assert_eq!(sources.lease(&found).err(), Some(StateCause::UNKNOWN));
+        assert!(sources.status(found.id).is_none(), "nothing is kept of it");
+    }
+
+    #[tokio::test]
+    async fn the_board_shows_the_state_of_every_camera_whatever_becomes_of_them() {
+        let all: Vec<_> = (0..COUNT).map(|n| camera(n, Upkeep::InService)).collect();
+        let (catalog, sources) = sources(&all);
+        let mut seed = 7_u64;
+        let mut random = |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % below
+        };
+        let states = [
+            StateCause::UNKNOWN,
+            StateCause::CONNECTING,
+            StateCause::ONLINE,
+            StateCause::degraded(Cause::Stalled),
+        ];
+        for round in 0..2000 {
+            let n = random(COUNT);
+            let id = camera(n, Upkeep::InService).id;
+            let known = catalog.borrow().by_id(id).cloned();
+            match (random(9), known) {
+                (0, _) => change(&catalog, &sources, Vec::new(), &[id]),
+                (1, _) => change(&catalog, &sources, vec![camera(n, Upkeep::Disabled)], &[]),
+                (2, _) => change(&catalog, &sources, vec![camera(n, Upkeep::InService)], &[]),
+                (3, _) => sources.set_maintained(id, random(2) == 0),
+                (4, _) => {
+                    // It goes and comes back before anybody looks.
+                    let registry = Registry::default();
+                    let new = catalog.borrow().changed(Vec::new(), &[id], &registry);
+                    let back = vec![camera(n, Upkeep::InService)];
+                    catalog.send_replace(Arc::new(new.changed(back, &[], &registry)));
+                    sources.follow_cameras(&[id]);
+                }
+                (5, _) => {
+                    let now = catalog.borrow().clone();
+                    let cameras = now.cameras().to_vec();
+                    catalog.send_replace(Arc::new(made(cameras, Some(&now))));
+                    sources.follow();
+                }
+                (_, Some(camera)) => {
+                    let state = states[random(4) as usize];
+                    sources.0.entry(&camera).know(|status| {
+                        let may = status.state.state() != State::Disabled;
+                        status.state = if may { state } else { status.state };
+                        may
+                    });
+                }
+                (_, None) => {}
+            }
+            let now = catalog.borrow().clone();
+            let found = now.index().near(at(0), 1_000_000.0);
+            let spots: Vec<_> = found.into_iter().map(|(spot, _)| spot).collect();
+            assert_eq!(spots.len(), now.cameras().len());
+            let shown = sources.states_of(spots.iter().copied());
+            for (spot, shown) in spots.iter().zip(shown) {
+                let state = sources.state(&spot.camera).state();
+                assert_eq!(shown, state, "{} in round {round}", spot.id);
+            }
+        }
+    }
+
+    fn sources(cameras: &[Arc<Camera>]) -> (watch::Sender<Arc<Catalog>>, Sources) {
+        let (catalog, following) = watch::channel(Arc::new(made(cameras.to_vec(), None)));
+        let sources = Sources::new(Beginning {
+            settings: Settings {
+                linger: Duration::from_secs(1),
+                key_frame_within: Duration::from_secs(1),
+            },
+            catalog: following,
+            forbidden: Vec::new(),
+            maintained: BTreeSet::new(),
+            refusals: Vec::new(),
+            descriptors: Descriptors::new(10),
+            metrics: Metrics::new(&["education".to_owned()], &[]).unwrap(),
+            tasks: Tasks::default(),
+        });
+        (catalog, sources)
+    }
+
+    fn made(cameras: Vec<Arc<Camera>>, old: Option<&Catalog>) -> Catalog {
+        let departments = vec![Department::sample()];
+        let registry = Registry::default();
+        Catalog::new(cameras, departments, &registry, Places::default(), old)
+    }
+
+    /// As an edit does.
+    fn change(
+        catalog: &watch::Sender<Arc<Catalog>>,
+        sources: &Sources,
+        put: Vec<Arc<Camera>>,
+        removed: &[CameraId],
+    ) {
+        let ids = put.iter().map(|camera| camera.id);
+        let ids: Vec<_> = ids.chain(removed.iter().copied()).collect();
+        let new = catalog.borrow().changed(put, removed, &Registry::default());
+        catalog.send_replace(Arc::new(new));
+        sources.follow_cameras(&ids);
+    }
+
+    fn camera(n: u64, upkeep: Upkeep) -> Arc<Camera> {
+        Arc::new(Camera {
+            id: CameraId::derive("education", &n.to_string(), 0),
+            code: format!("43021100111326{n:06}").parse().unwrap(),
+            record: Record {
+                position: Some(Position::declared(at(n), Datum::Wgs84)),
+                upkeep,
+                ..Record::sample()
+            },
+            pull: Default::default(),
+        })
+    }
+
+    fn at(n: u64) -> Point {
+        Point {
+            longitude: 113.0 + n as f64 * 0.001,
+            latitude: 27.8,
+        }
+    }
+
+    const COUNT: u64 = 12;
+}
