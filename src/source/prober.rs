@@ -45,6 +45,15 @@ fn follow(departments: &mut HashMap<String, Department>, catalog: &Catalog) {
             .department(id)
             .is_some_and(|d| d.probe_interval.is_some())
     });
+    let mut cameras: HashMap<&str, Vec<CameraId>> = HashMap::new();
+    let in_service = catalog
+        .cameras()
+        .iter()
+        .filter(|camera| camera.is_in_service());
+    for camera in in_service {
+        let department = camera.record.department.as_str();
+        cameras.entry(department).or_default().push(camera.id);
+    }
     for department in catalog.departments() {
         let Some(interval) = department.probe_interval else {
             continue;
@@ -58,13 +67,9 @@ fn follow(departments: &mut HashMap<String, Department>, catalog: &Catalog) {
                 of_recorder: HashMap::new(),
             });
         known.schedule.set(interval, rate);
-        let cameras: Vec<_> = catalog
-            .cameras()
-            .iter()
-            .filter(|camera| camera.record.department == department.id && camera.is_in_service())
-            .map(|camera| camera.id)
-            .collect();
-        known.schedule.follow(&cameras, now);
+        let cameras = cameras.get(department.id.as_str());
+        let cameras = cameras.map(Vec::as_slice).unwrap_or_default();
+        known.schedule.follow(cameras, now);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Every camera once in the longer of its department's interval and what a fifth of the department's
 //! rate of connections allows; new ones and those that are woken before all others.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::pace::Pace;
@@ -41,7 +41,11 @@ impl Schedule {
 
     /// Takes these cameras, and only these; one that is new is due now.
     pub(super) fn follow(&mut self, cameras: &[CameraId], now: Instant) {
-        let wanted: BTreeSet<_> = cameras.iter().copied().collect();
+        let is_known = |id: &CameraId| self.by_camera.contains_key(id);
+        if cameras.len() == self.by_camera.len() && cameras.iter().all(is_known) {
+            return;
+        }
+        let wanted: HashSet<_> = cameras.iter().copied().collect();
         self.due.retain(|(_, id)| wanted.contains(id));
         self.by_camera.retain(|id, _| wanted.contains(id));
         for id in wanted {
