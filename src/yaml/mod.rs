@@ -49,7 +49,8 @@ pub struct Key {
 
 /// What a message says of a key that nobody knows and that has no value, instead of its name: in `{password: a,b}` the
 /// `b` is such a key, and the rest of a password.
-pub const BARE_KEY: &str = "has no value: a value with `,` needs quotes, a `:` a blank behind it";
+pub const BARE_KEY: &str =
+    "has no value: leave it out; a value with `,` needs quotes, a `:` a blank behind it";
 
 /// Reads a document.
 ///
