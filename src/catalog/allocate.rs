@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{CameraId, Department, GbCode, Record, kind, pad_civil_code};
+use super::{CameraId, Department, GbCode, Record, kind, mask_secrets, pad_civil_code};
 
 /// A camera that has an identity, present or gone.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -115,7 +115,9 @@ impl Registry {
             registry.used.insert(node.code);
             registry.nodes.insert(node.key, node.code);
         }
-        for known in cameras {
+        for mut known in cameras {
+            // An earlier version may have masked less of it: it is the same place.
+            known.location = mask_secrets(&known.location);
             registry.learn(known);
         }
         registry

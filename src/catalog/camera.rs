@@ -137,7 +137,8 @@ fn mask_value(text: &str) -> String {
     shown.map_or_else(|| text.to_owned(), |shown| format!("{shown}****"))
 }
 
-const SECRET_NAMES: [&str; 6] = ["pass", "pwd", "token", "secret", "auth", "key"];
+/// `loginpas` and `psw` are of cameras' pages for pictures.
+const SECRET_NAMES: [&str; 7] = ["pas", "pwd", "psw", "token", "secret", "auth", "key"];
 
 /// Where a record comes from.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -1,10 +1,12 @@
 //! The fields of a row that are for people.
 
-use super::columns::Column;
-use super::record::Check;
+use super::card::MASK;
+use super::columns::{Column, LINKS};
+use super::record::{Check, MASKED, Row};
 use super::url::{form_of, split_link};
 use crate::catalog::normalise::is_date;
 use crate::catalog::{Department, Details, Link, Transport};
+use crate::problem::Problem;
 
 impl Check<'_> {
     pub(super) fn details(&mut self, department: Option<&Department>) -> Details {
@@ -47,6 +49,10 @@ impl Check<'_> {
     /// An address beside that of the stream, at a host that is the department's, too. User and password are the camera's.
     fn link(&mut self, column: Column, department: Option<&Department>) -> Option<Link> {
         let text = self.text(column)?;
+        if text.contains(MASK) {
+            self.fail(Some(column), MASKED.to_owned());
+            return None;
+        }
         // The text may hold a password: it is not repeated.
         let Some((link, (host, port), login)) = split_link(column, &text) else {
             self.fail(Some(column), format!("is not {}", form_of(column)));
@@ -76,6 +82,31 @@ impl Check<'_> {
             &wrong,
         )
     }
+}
+
+/// What is wrong with what a row says of its camera beside its stream: the other addresses, and how it is sent.
+pub(super) fn wrong_notes(row: &Row, departments: &[Department]) -> Vec<(Column, Problem)> {
+    let named = row.text(Column::Department);
+    let department = named.and_then(|name| departments.iter().find(|known| known.is_called(name)));
+    let mut wrong = Vec::new();
+    for column in LINKS.into_iter().chain([Column::Transport]) {
+        let mut check = Check::of(row);
+        let field = row.fields.get(&column);
+        if let Some(message) = field.and_then(|field| field.wrong.clone()) {
+            check.fail(Some(column), message);
+        } else if column == Column::Transport {
+            check.transport();
+        } else {
+            check.link(column, department);
+        }
+        wrong.extend(
+            check
+                .problems()
+                .into_iter()
+                .map(|problem| (column, problem)),
+        );
+    }
+    wrong
 }
 
 fn is_mac(text: &str) -> bool {

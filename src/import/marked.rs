@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::card::MASK;
+use super::clean::read_as;
 use super::columns::Column;
 use super::sheet::{Line, Sheet};
-use super::url::masked;
+use super::url::{masked, may_hide_login};
 
 /// The rows of a sheet as they stand, with one column more: what `says` of each row. Passwords are masked. A row that has no
 /// cells, as a camera in YAML that cannot be read, is there if something is said of it.
@@ -42,14 +43,24 @@ fn shown(sheet: &Sheet, line: &Line) -> Vec<String> {
     let is_row = line.row() > sheet.header_row;
     let cells = line.cells().enumerate();
     let cells = cells.map(|(place, cell)| {
-        let column = sheet.columns.get(place).and_then(|column| column.column);
+        let column = sheet.columns.get(place);
+        let column = column.and_then(|column| column.column.or(column.double_of));
         match column.filter(|_| is_row && !cell.trim().is_empty()) {
             Some(Column::Password) => MASK.to_owned(),
-            Some(column) if column.is_url() => masked(cell.trim()),
+            Some(column) if column.is_url() => masked_cell(column, cell),
             _ => cell.to_owned(),
         }
     });
     cells.collect()
+}
+
+/// An address without its secrets and as it is read: it comes back and means the same.
+fn masked_cell(column: Column, cell: &str) -> String {
+    let read = read_as(column, cell.trim());
+    if may_hide_login(&read) {
+        return MASK.to_owned();
+    }
+    masked(&read)
 }
 
 /// The header of what is said.
@@ -59,6 +70,16 @@ const PROBLEMS: &str = "问题";
 mod tests {
     use super::*;
     use crate::import::read_sheet;
+
+    #[test]
+    fn a_second_column_of_passwords_is_masked_as_the_first_is() {
+        let csv = "名称,主码流地址,密码,登录密码,RTSP地址\n\
+                   a,rtsp://10.11.0.1/1,s3cret,s3cret,rtsp://a:s3cret@10.11.0.1/1\n";
+        let sheet = read_sheet("x.csv", csv.as_bytes()).unwrap();
+        let text = format!("{:?}", marked(&sheet, &BTreeMap::new()));
+        assert!(text.contains("rtsp://a:****@10.11.0.1/1"), "{text}");
+        assert!(!text.contains("s3cret"), "{text}");
+    }
 
     #[test]
     fn what_is_said_of_a_row_without_cells_is_there_too() {
@@ -71,5 +92,39 @@ mod tests {
             rows,
             [["name", PROBLEMS], ["a", ""], ["", "wrong"], ["c", ""]]
         );
+    }
+
+    #[test]
+    fn a_cell_is_shown_as_it_is_read_and_without_its_secret() {
+        for (column, cell, shown) in [
+            (
+                Column::Url,
+                "rtsp://admin:12/s3cret@10.11.0.1/1",
+                "rtsp://admin:****@10.11.0.1/1",
+            ),
+            (
+                Column::Url,
+                "rtsp://admin:s3cret＠10.11.0.1/1",
+                "rtsp://admin:****@10.11.0.1/1",
+            ),
+            (
+                Column::SubUrl,
+                "10.11.0.1:554/2?channel=1&pwd=s3cret",
+                "rtsp://10.11.0.1:554/2?channel=1&pwd=****",
+            ),
+            (
+                Column::SnapshotUrl,
+                "http://admin:12/s3cret@10.11.0.1/x",
+                "http://admin:****@10.11.0.1/x",
+            ),
+            (
+                Column::SnapshotUrl,
+                "http://admin:12/s3cret@cam.local/x",
+                "****",
+            ),
+            (Column::OnvifUrl, "支持", "支持"),
+        ] {
+            assert_eq!(masked_cell(column, cell), shown);
+        }
     }
 }

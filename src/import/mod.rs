@@ -16,6 +16,7 @@ mod marked;
 mod plan;
 mod record;
 mod sheet;
+mod stream;
 mod text;
 mod url;
 mod yaml_file;

@@ -2,6 +2,7 @@
 
 use super::card::MASK;
 use super::columns::Column;
+use crate::catalog::normalise::begins_with_address;
 use crate::catalog::{Link, Location, Secret, mask_secrets};
 
 /// `rtsp://[user[:password]@]host[:port][/path][?query]`; a password may hold an `@`.
@@ -18,6 +19,9 @@ pub(super) fn split_link(
     url: &str,
 ) -> Option<(Link, (String, u16), Option<Login>)> {
     let parts = Parts::of(url).filter(|parts| schemes_of(column).contains(&parts.scheme))?;
+    if parts.path.contains('@') {
+        return None; // it may be behind a password, before a name
+    }
     let link = Link::new(parts.scheme, parts.host, parts.port, parts.path());
     let host = parts.host.trim_start_matches('[').trim_end_matches(']');
     let usual = match parts.scheme {
@@ -71,6 +75,11 @@ pub(super) fn masked(text: &str) -> String {
     }
 }
 
+/// Whether an `@` stands behind the host: what is before it may be a password with a `/`.
+pub(super) fn may_hide_login(url: &str) -> bool {
+    Parts::of(url).is_some_and(|parts| parts.path.contains('@'))
+}
+
 /// User and password.
 pub(super) type Login = (String, Secret);
 
@@ -91,6 +100,11 @@ impl<'a> Parts<'a> {
         let scheme = schemes.find(|known| known.eq_ignore_ascii_case(scheme))?;
         let path_at = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(path_at);
+        // What looks like a path is the rest of a password with a `/`.
+        let is_password = |(at, _): (usize, _)| path.get(at + 1..).is_some_and(begins_with_address);
+        if path.match_indices('@').any(is_password) {
+            return None;
+        }
         if path.contains('#') || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return None;
         }
@@ -247,6 +261,7 @@ mod tests {
             ),
             ("http://b/token=s3cret/x", "http://b/token=****"),
             ("a:s3cret@b", "****"),
+            ("http://a:12/s3cret@10.11.0.1/x", "****"),
             ("10.0.0.1", "10.0.0.1"),
         ] {
             assert_eq!(masked(text), shown);

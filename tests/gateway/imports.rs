@@ -340,21 +340,25 @@ async fn a_sheet_that_comes_back_with_its_problems_keeps_the_passwords() {
     assert!(told.contains("password: is masked"), "{told}");
 }
 
+/// The world's camera in a sheet with all the addresses that it has beside its stream's, at [`LINKS_HOST`].
+fn sheet_with_links(world: &World) -> String {
+    let (url, host) = (world.camera("校门").url(), LINKS_HOST);
+    format!(
+        "名称,主码流地址,编号,密码,用户名,子码流地址,传输协议,ONVIF地址,抓图地址,回放模板\n\
+         校门,{url},A1,hunter2,admin,rtsp://admin:hunter2@{host}:8554/2?token=s3cret,UDP,{host}:80,\
+         http://admin:hunter2@{host}/snap?pwd=s3cret,rtsp://{host}:8554/tracks/101?start={{start}}\n"
+    )
+}
+
+const LINKS_HOST: &str = "127.60.0.1";
+const FOR_EDUCATION: [&str; 2] = ["--department", "education"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_other_addresses_of_a_camera_are_kept_and_their_secrets_are_not_shown() {
     let mut world = with_sheet("import-links").await;
-    let url = world.camera("校门").url();
-    let host = "127.60.0.1";
-    let row = format!(
-        "校门,{url},A1,hunter2,admin,rtsp://admin:hunter2@{host}:8554/2?token=s3cret,UDP,{host}:80,\
-         http://admin:hunter2@{host}/snap?pwd=s3cret,rtsp://{host}:8554/tracks/101?start={{start}}\n"
-    );
-    let header =
-        "名称,主码流地址,编号,密码,用户名,子码流地址,传输协议,ONVIF地址,抓图地址,回放模板\n";
-    world.write("links.csv", &format!("{header}{row}"));
-    let imported = world
-        .import("links.csv", &["--department", "education"])
-        .await;
+    let (host, sheet) = (LINKS_HOST, sheet_with_links(&world));
+    world.write("links.csv", &sheet);
+    let imported = world.import("links.csv", &FOR_EDUCATION).await;
     assert_eq!(counts(&imported, ["add", "refuse"]), [1, 0]);
 
     let camera = &world.cameras_of("").await[0];
@@ -376,37 +380,58 @@ async fn the_other_addresses_of_a_camera_are_kept_and_their_secrets_are_not_show
     // What an export shows comes back as what is known, whose secrets nobody wrote.
     let exported = world
         .request("GET", "/api/v1/cameras?format=csv", &[], b"")
-        .await
-        .text();
-    assert!(
-        !exported.contains("s3cret") && !exported.contains("hunter2"),
-        "{exported}"
-    );
+        .await;
+    let exported = exported.text();
+    let is_clean = !exported.contains("s3cret") && !exported.contains("hunter2");
+    assert!(is_clean, "{exported}");
     world.write("exported.csv", &exported);
     let back = world.import("exported.csv", &[]).await;
     assert_eq!(counts(&back, ["keep", "change", "refuse"]), [1, 0, 0]);
     world.stop().await;
     world.start_gateway().await;
-    let whole = format!("{header}{row}");
-    world.write("again.csv", &whole);
-    let again = world
-        .look_at_sheet("again.csv", &["--department", "education"])
-        .await;
-    assert_eq!(
-        counts(&again, ["keep", "change"]),
-        [1, 0],
-        "the secrets are known as they were written"
-    );
+    let again = world.look_at_sheet("links.csv", &FOR_EDUCATION).await;
+    let told = counts(&again, ["keep", "change"]);
+    assert_eq!(told, [1, 0], "the secrets are known as they were written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sheet_notes_beside_the_stream_and_nobody_can_read_costs_no_camera() {
+    let world = with_sheet("import-notes").await;
+    let sheet = sheet_with_links(&world);
+    world.write("links.csv", &sheet);
+    world.import("links.csv", &FOR_EDUCATION).await;
+    let masked = "sub_url: its secret is masked, and it is not the URL that is known: write it out (it is left out)";
     // A mask is no secret of a camera that is new, or of an address that is another.
-    for changed in [
-        whole.replace("s3cret", "****").replace("A1,", "A9,"),
-        whole.replace("/2?token=s3cret", "/3?token=****"),
+    let new = sheet.replace("s3cret", "****").replace("A1,", "A9,");
+    let new = new.replace("/live", "/other");
+    let other = sheet.replace("/2?token=s3cret", "/3?token=****");
+    let noted = sheet
+        .replace("UDP", "光纤")
+        .replace(&format!(",{LINKS_HOST}:80,"), ",支持,")
+        .replace("rtsp://admin:hunter2@", "http://admin:12/34@")
+        .replace("A1,", "A8,")
+        .replace("/live", "/third");
+    for (sheet, action, warnings) in [
+        (new, "add", &[masked][..]),
+        (other, "keep", &[masked]),
+        (
+            noted,
+            "add",
+            &[
+                "sub_url: is not rtsp://host[:port]/path (it is left out)",
+                "onvif_url: is not http://host[:port]/path (it is left out)",
+                "transport: `光纤` must be tcp or udp (it is left out)",
+            ],
+        ),
     ] {
-        world.write("masked.csv", &changed.replace("/live", "/other"));
-        let looked_at = world
-            .look_at_sheet("masked.csv", &["--department", "education"])
-            .await;
-        let told = world.rows_of(&looked_at).await[0]["errors"].to_string();
-        assert!(told.contains("sub_url: its secret is masked"), "{told}");
+        world.write("wrong.csv", &sheet);
+        let looked_at = world.look_at_sheet("wrong.csv", &FOR_EDUCATION).await;
+        let row = &world.rows_of(&looked_at).await[0];
+        assert_eq!(row["action"], action, "{row}");
+        let told = row["warnings"].to_string();
+        for warning in warnings {
+            assert!(told.contains(warning), "{warning}: {told}");
+        }
+        assert!(!row.to_string().contains("12/34"), "{row}");
     }
 }

@@ -27,7 +27,7 @@ pub use name::name_prefix;
 pub use number::{is_nobodys_mac, mac, measure, says_none, whole};
 pub use place::{is_forbidden_place, place_type};
 pub use region::RegionStem;
-pub use stream_url::{onvif_service, stream_url};
+pub use stream_url::{begins_with_address, onvif_service, stream_url, web_url};
 pub use template::{Said, url_template};
 pub use vendor::{model, vendor};
 pub use width::{narrow, visible};

@@ -33,6 +33,20 @@ pub fn stream_url(text: &str) -> Option<String> {
     (!is_same || slashed != text.trim()).then_some(written)
 }
 
+/// An address of any scheme with a password that holds signs which end it.
+pub fn web_url(text: &str) -> Option<String> {
+    let (scheme, rest) = text.trim().split_once("://")?;
+    let (login, place) = split_login(rest)?;
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let colon = if login.contains(':') { ":" } else { "" };
+    let written = format!(
+        "{scheme}://{}{colon}{}@{place}",
+        encode(user),
+        encode(password)
+    );
+    (written != text).then_some(written)
+}
+
 /// The ONVIF service of a device of which only the address is given, as in `10.11.0.1:8000`.
 pub fn onvif_service(text: &str) -> Option<String> {
     let text = text.trim();
@@ -47,7 +61,8 @@ fn split_login(rest: &str) -> Option<(&str, &str)> {
     Some((rest.get(..at)?, rest.get(at + 1..)?))
 }
 
-fn begins_with_address(text: &str) -> bool {
+/// Whether it begins with an address of IPv4 and what may follow a host.
+pub fn begins_with_address(text: &str) -> bool {
     let end = text.find([':', '/', '?']).unwrap_or(text.len());
     text.get(..end)
         .is_some_and(|host| host.parse::<Ipv4Addr>().is_ok())

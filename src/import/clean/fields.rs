@@ -10,6 +10,14 @@ type Meaning = Option<(&'static str, String)>;
 /// The rules, in the order in which they are tried; each sees what the one before made of the field.
 pub(super) const RULES: [fn(Column, &str) -> Meaning; 3] = [width, number, meaning];
 
+/// What a field is read as by its column alone.
+pub(in crate::import) fn read_as(column: Column, text: &str) -> String {
+    let read = |text: String, rule: &fn(Column, &str) -> Meaning| {
+        rule(column, &text).map_or(text, |(_, taken)| taken)
+    };
+    RULES.iter().fold(text.to_owned(), read)
+}
+
 /// Signs of double width and signs that nobody sees. A password has whatever signs it has.
 fn width(column: Column, text: &str) -> Meaning {
     let written = match column {
@@ -68,7 +76,10 @@ fn number(column: Column, text: &str) -> Meaning {
 fn meaning(column: Column, text: &str) -> Meaning {
     let (rule, taken) = match column {
         Column::Url | Column::SubUrl => ("url_unescaped", rule::stream_url(text)),
-        Column::OnvifUrl => ("onvif_service", rule::onvif_service(text)),
+        Column::OnvifUrl if !text.contains("://") => ("onvif_service", rule::onvif_service(text)),
+        Column::OnvifUrl | Column::SnapshotUrl | Column::ReplayUrl => {
+            ("url_unescaped", rule::web_url(text))
+        }
         Column::Transport => ("transport", rule::transport(text)),
         Column::GbCode => ("code", rule::code(text)),
         Column::PlaceType => ("place_type", rule::place_type(text)),

@@ -7,6 +7,7 @@ mod told;
 use std::net::IpAddr;
 
 use self::fields::RULES;
+pub(in crate::import) use self::fields::read_as;
 pub(in crate::import) use self::told::shown;
 use super::card::MASK;
 use super::columns::{Column, LINKS};
@@ -266,10 +267,8 @@ impl Cleaned {
 
     /// User and password of a camera are its stream's, and stand in its other addresses again.
     fn links(&mut self) {
-        let text = |column| self.row.text(column);
-        let of_stream = text(Column::Url).and_then(login_of);
-        let user = text(Column::Username).map(str::to_owned);
-        let password = text(Column::Password).map(str::to_owned);
+        let (user, password) = self.login();
+        let says_whose = user.is_some() || password.is_some();
         for column in LINKS {
             let read = self
                 .row
@@ -280,19 +279,37 @@ impl Cleaned {
             };
             self.row.put(column, link.whole().expose());
             let in_password = in_password.expose();
-            let is_streams = of_stream.as_ref().is_some_and(|(user, password)| {
-                in_user == *user && in_password == password.expose()
-            });
-            let is_columns = user.as_deref() == Some(&in_user)
-                && password
-                    .as_deref()
-                    .is_none_or(|password| password == in_password);
-            if !is_streams && !is_columns && in_password != MASK {
-                let message =
-                    "the user and password in it are not those of the stream, and are left out";
+            let is_other = user.as_deref().is_some_and(|user| user != in_user)
+                || password.as_deref().is_some_and(|text| text != in_password);
+            let message = if is_other {
+                "the user and password in it are not those of the stream, and are left out"
+            } else {
+                "the user and password in it stand nowhere else, and are left out: write them into username and password"
+            };
+            // A row that says nothing of its stream leaves that as it is known.
+            let is_lost =
+                !says_whose && self.row.has(Column::Url) && !self.row.has(Column::Credential);
+            if in_password != MASK && (is_other || is_lost) {
                 self.warn(column, "other_login", message.to_owned());
             }
         }
+    }
+
+    /// User and password, as far as columns and URL say them.
+    fn login(&self) -> (Option<String>, Option<String>) {
+        let given = |column| {
+            let text = self.row.text(column).filter(|text| !text.is_empty());
+            text.map(str::to_owned)
+        };
+        let in_url = self.row.text(Column::Url).and_then(login_of);
+        let (user, password) = in_url.map_or((None, None), |(user, password)| {
+            (Some(user), Some(password.expose().to_owned()))
+        });
+        let is_given = |text: &String| !text.is_empty();
+        (
+            given(Column::Username).or_else(|| user.filter(is_given)),
+            given(Column::Password).or_else(|| password.filter(is_given)),
+        )
     }
 
     /// What a stream is said to be sent by, where that is not how it is pulled.
@@ -725,6 +742,21 @@ mod tests {
                 false,
             ),
             (&[(Column::Url, "rtsp://10.11.0.1/1")], true),
+            (
+                &[
+                    (Column::Url, "rtsp://admin@10.11.0.1/1"),
+                    (Column::Password, "p@ss"),
+                ],
+                false,
+            ),
+            (
+                &[
+                    (Column::Url, "rtsp://10.11.0.1/1"),
+                    (Column::Credential, "nvr"),
+                ],
+                false,
+            ),
+            (&[(Column::Name, "东门")], false),
             (&[(Column::Url, "rtsp://admin:other@10.11.0.1/1")], true),
         ] {
             let links = [

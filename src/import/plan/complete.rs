@@ -7,7 +7,6 @@ use crate::import::card::{Card, MASK};
 use crate::import::columns::Column;
 use crate::import::record::Row;
 use crate::import::url::{masked, split_url};
-use crate::problem::Problem;
 
 /// What a row says itself of where its camera is.
 #[derive(Clone, Copy, Debug)]
@@ -17,20 +16,12 @@ pub(super) struct GivenPosition {
 
 /// Puts into a row what is known of its camera and what the row does not say. User and password stay where the camera
 /// does: a host that is another would be told them.
-///
-/// # Errors
-///
-/// The row's URL is masked, and is not the one that is known.
-pub(super) fn complete(
-    row: &mut Row,
-    known: &Record,
-    mode: Mode,
-) -> Result<GivenPosition, Vec<Problem>> {
+pub(super) fn complete(row: &mut Row, known: &Record, mode: Mode) -> GivenPosition {
     let given = GivenPosition {
         has_datum: row.text(Column::Datum).is_some(),
     };
-    unmask(row, Some(known))?;
     let card = Card::of(known);
+    unmask(row, known, &card);
     let stays = stays_where_it_is(row, known);
     let has_position = row.has(Column::Longitude) || row.has(Column::Latitude);
     let has_login = has_login(row);
@@ -50,7 +41,7 @@ pub(super) fn complete(
             row.put(column, text);
         }
     }
-    Ok(given)
+    given
 }
 
 /// A position that is given again without its datum is measured from what it was before.
@@ -70,36 +61,23 @@ fn is_same(one: Point, other: Point) -> bool {
 }
 
 /// Addresses that an export shows have their secrets masked: they mean those that are known.
-///
-/// # Errors
-///
-/// One is masked and is not known.
-pub(super) fn unmask(row: &mut Row, known: Option<&Record>) -> Result<(), Vec<Problem>> {
-    let card = known.map(Card::of);
+fn unmask(row: &mut Row, known: &Record, card: &Card) {
     let all = row.fields.keys().copied().filter(|column| column.is_url());
     for column in all.collect::<Vec<_>>() {
         let Some(url) = row.text(column).filter(|url| url.contains(MASK)) else {
             continue;
         };
-        // A port may be left out where it is the usual one.
+        // The port of a stream may be left out where it is the usual one.
         let is_it = |whole: &&str| match (column, split_url(url)) {
             (Column::Url, Some((location, None))) => {
-                known.is_some_and(|known| location.key() == known.location.key())
+                location.to_string() == known.location.to_string()
             }
             _ => masked(whole) == url,
         };
-        let whole = card
-            .as_ref()
-            .and_then(|card| card.text(column))
-            .filter(is_it);
-        if let Some(whole) = whole {
+        if let Some(whole) = card.text(column).filter(is_it) {
             row.put(column, whole);
-            continue;
         }
-        let message = "its secret is masked, and it is not the URL that is known: write it out";
-        return Err(vec![row.problem(Some(column), message.to_owned())]);
     }
-    Ok(())
 }
 
 fn stays_where_it_is(row: &Row, known: &Record) -> bool {

@@ -8,6 +8,7 @@ mod complete;
 mod digest;
 mod masked;
 mod names;
+mod notes;
 mod places;
 mod together;
 
@@ -15,9 +16,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::allowed::declared;
-use self::complete::{complete, hold_known_position, unmask};
+use self::complete::{complete, hold_known_position};
 use self::masked::{check_known, take_masked_password};
 use self::names::{Named, names_of};
+use self::notes::leave_out_wrong;
 use super::card::{Card, Change};
 use super::clean::{Cleaned, Guess, Terms, clean};
 use super::columns::Column;
@@ -303,14 +305,16 @@ impl<'a> Planning<'a> {
         if let Some(camera) = &camera {
             planned.name.clone_from(&camera.record.name);
             self.check_department(row, camera)?;
-            given = Some(complete(row, &camera.record, self.request.mode)?);
-        } else {
-            unmask(row, None)?;
+            given = Some(complete(row, &camera.record, self.request.mode));
         }
         if camera.as_ref().is_none_or(|c| !c.record.is_declared()) {
             self.check_networks(row)?;
         }
         let known = camera.as_ref().map(|camera| &camera.record);
+        if self.request.mode != Mode::Edit {
+            let told = leave_out_wrong(row, known, self.request.mode, departments);
+            planned.warnings.extend(told);
+        }
         places::check_division(row, known, self.known.catalog.civil_code());
         if was_masked {
             check_known(row)?;

@@ -22,6 +22,8 @@ const KNOWN_MIN: usize = 3;
 pub struct SheetColumn {
     /// What it is, if that is known and it is taken.
     pub column: Option<Column>,
+    /// What it is once more, where another column is that already.
+    pub double_of: Option<Column>,
     /// What its header says.
     pub header: String,
 }
@@ -81,6 +83,7 @@ pub(super) fn read(file: &str, line: &Line) -> Result<Header, Vec<Problem>> {
         let warn = |message: &str| Problem::warning(file, line.number, index as u64 + 1, message);
         let mut column = SheetColumn {
             column: None,
+            double_of: None,
             header: text.trim().to_owned(),
         };
         match meaning(text) {
@@ -100,6 +103,7 @@ pub(super) fn read(file: &str, line: &Line) -> Result<Header, Vec<Problem>> {
                     let other = &header.columns[*first].header;
                     header.warnings.push(warn(&double(found, other, text)));
                     header.doubles.push((found, *first, index));
+                    column.double_of = Some(found);
                 } else {
                     firsts.insert(found, index);
                     column.column = Some(found);

@@ -140,6 +140,7 @@ fn read_yaml(file: &str, bytes: &[u8]) -> Result<Sheet, Vec<Problem>> {
             .into_iter()
             .map(|column| SheetColumn {
                 column: Some(column),
+                double_of: None,
                 header: column.name().to_owned(),
             })
             .collect(),

@@ -104,7 +104,7 @@ fn cannot_be_held(cell: &str) -> Option<&'static str> {
     let is_mixed = beginnings.any(|(at, _)| {
         let (digits, behind) = (cell.get(at + 2..at + 6), cell.as_bytes().get(at + 6));
         digits.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            && behind.is_some_and(u8::is_ascii_control)
+            && behind.is_some_and(|sign| matches!(sign, 0..=8 | 0x0b..=0x1f))
     });
     is_mixed.then_some(
         "holds a control character behind what looks like an escaped one: save it as CSV",
