@@ -1,6 +1,6 @@
 //! Probes cameras that nobody looks at, on the budget of their departments.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,16 +23,21 @@ struct Department {
 /// Runs until the gateway stops.
 pub(super) async fn run(sources: Sources) {
     let cancelled = sources.0.tasks.cancelled();
-    let mut catalog = sources.0.catalog.clone();
     let mut departments = HashMap::new();
-    follow(&mut departments, &catalog.borrow_and_update().clone());
+    follow(&mut departments, &sources.0.catalog.borrow().clone());
     loop {
+        let changed = sources.0.take_changed();
+        let catalog = sources.0.catalog.borrow().clone();
+        if changed.all {
+            follow(&mut departments, &catalog);
+        } else {
+            follow_cameras(&mut departments, &catalog, &changed.cameras);
+        }
         let next = probe_all(&sources, &mut departments);
         tokio::select! {
             () = cancelled.cancelled() => return,
             () = sleep_until(next) => {}
             () = sources.0.prober.notified() => {}
-            Ok(()) = catalog.changed() => follow(&mut departments, &catalog.borrow_and_update().clone()),
         }
     }
 }
@@ -70,6 +75,26 @@ fn follow(departments: &mut HashMap<String, Department>, catalog: &Catalog) {
         let cameras = cameras.get(department.id.as_str());
         let cameras = cameras.map(Vec::as_slice).unwrap_or_default();
         known.schedule.follow(cameras, now);
+    }
+}
+
+/// Takes over these cameras; the others are as they were.
+fn follow_cameras(
+    departments: &mut HashMap<String, Department>,
+    catalog: &Catalog,
+    changed: &BTreeSet<CameraId>,
+) {
+    let now = Instant::now().into_std();
+    for id in changed {
+        let camera = catalog.by_id(*id).filter(|camera| camera.is_in_service());
+        for (name, department) in departments.iter_mut() {
+            let schedule = &mut department.schedule;
+            if camera.is_some_and(|camera| camera.record.department == *name) {
+                schedule.add(*id, now);
+            } else {
+                schedule.remove(*id);
+            }
+        }
     }
 }
 

@@ -41,17 +41,25 @@ impl Schedule {
 
     /// Takes these cameras, and only these; one that is new is due now.
     pub(super) fn follow(&mut self, cameras: &[CameraId], now: Instant) {
-        let is_known = |id: &CameraId| self.by_camera.contains_key(id);
-        if cameras.len() == self.by_camera.len() && cameras.iter().all(is_known) {
-            return;
-        }
         let wanted: HashSet<_> = cameras.iter().copied().collect();
         self.due.retain(|(_, id)| wanted.contains(id));
         self.by_camera.retain(|id, _| wanted.contains(id));
         for id in wanted {
-            if !self.by_camera.contains_key(&id) {
-                self.put(id, now);
-            }
+            self.add(id, now);
+        }
+    }
+
+    /// Takes a camera; one that is new is due now.
+    pub(super) fn add(&mut self, id: CameraId, now: Instant) {
+        if !self.by_camera.contains_key(&id) {
+            self.put(id, now);
+        }
+    }
+
+    /// Probes a camera no more.
+    pub(super) fn remove(&mut self, id: CameraId) {
+        if let Some(due) = self.by_camera.remove(&id) {
+            self.due.remove(&(due, id));
         }
     }
 
@@ -161,6 +169,9 @@ mod tests {
         assert_eq!(schedule.poll(now + Duration::from_secs(1)), Some(first));
         schedule.follow(&[id(1), id(2), id(3)], now + Duration::from_secs(2));
         assert_eq!(schedule.poll(now + Duration::from_secs(2)), Some(id(3)));
+        schedule.remove(id(3));
+        schedule.add(id(4), now + Duration::from_secs(3));
+        assert_eq!(schedule.poll(now + Duration::from_secs(3)), Some(id(4)));
         schedule.follow(&[], now + Duration::from_secs(2));
         assert_eq!(schedule.poll_timeout(now), None);
     }

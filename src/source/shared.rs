@@ -50,8 +50,17 @@ pub(super) struct Shared {
     pub(super) places: Mutex<Places>,
     /// Idle cameras to probe before their time.
     pub(super) hurried: Mutex<BTreeSet<CameraId>>,
+    /// What the prober has to take over of the catalogue.
+    pub(super) changed: Mutex<Changed>,
     pub(super) prober: Notify,
     pub(super) changes: broadcast::Sender<Change>,
+}
+
+/// Cameras that may have become others.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    pub(super) all: bool,
+    pub(super) cameras: BTreeSet<CameraId>,
 }
 
 impl Shared {
@@ -98,6 +107,21 @@ impl Shared {
     /// The idle cameras that were woken since the last call.
     pub(super) fn take_hurried(&self) -> BTreeSet<CameraId> {
         std::mem::take(&mut *self.hurried.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What has changed since the last call.
+    pub(super) fn take_changed(&self) -> Changed {
+        std::mem::take(&mut *self.changed())
+    }
+
+    /// Has the prober take over what has changed.
+    pub(super) fn change(&self, note: impl FnOnce(&mut Changed)) {
+        note(&mut self.changed());
+        self.prober.notify_one();
+    }
+
+    fn changed(&self) -> MutexGuard<'_, Changed> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells whoever follows the cameras' states.

@@ -100,6 +100,7 @@ impl Sources {
             refusals_stored: watch::Sender::new(0),
             places: Mutex::default(),
             hurried: Mutex::default(),
+            changed: Mutex::default(),
             prober: Notify::new(),
             changes: broadcast::Sender::new(CHANGES),
         }))
@@ -268,7 +269,7 @@ impl Sources {
         if let Some(camera) = catalog.by_id(id) {
             self.0.entry(camera);
         }
-        self.follow();
+        self.follow_cameras(&[id]);
     }
 
     /// Changes what holds for all cameras.
@@ -290,7 +291,7 @@ impl Sources {
             self.follow_entry(&entry, &catalog);
         }
         self.start_always();
-        self.0.prober.notify_one();
+        self.0.change(|changed| changed.all = true);
     }
 
     /// Takes over what has changed in the catalogue, which is nothing but these cameras: the others are not looked at.
@@ -305,7 +306,7 @@ impl Sources {
                 self.start_if_always(camera);
             }
         }
-        self.0.prober.notify_one();
+        self.0.change(|known| known.cameras.extend(changed));
     }
 
     fn follow_entry(&self, entry: &Entry, catalog: &Catalog) {
