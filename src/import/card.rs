@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::Column;
+use super::details::wrong_notes;
 use super::record::{Field, Row, UNSURE, to_record};
 use super::url::masked;
 use crate::catalog::geo::Datum;
@@ -143,7 +144,11 @@ impl Card {
         origin: &Origin,
         departments: &[Department],
     ) -> Result<Record, Vec<Problem>> {
-        let row = self.row(&origin.file, origin.line);
+        let mut row = self.row(&origin.file, origin.line);
+        // An address beside the stream's that networks do not have any more costs no camera.
+        for (column, _) in wrong_notes(&row, departments) {
+            row.fields.remove(&column);
+        }
         let mut record = to_record(&row, departments)?;
         if self.is_datum_found
             && let Some(position) = record.position
@@ -377,6 +382,20 @@ mod tests {
         let (open, secret) = Card::of(&record).to_text();
         assert!(open.contains("credential\tnvr\n"), "{open}");
         assert!(secret.is_none());
+    }
+
+    #[test]
+    fn an_address_that_is_not_allowed_any_more_costs_no_camera() {
+        let far = |host: &str| Some(Link::new("http", host, None, "/snap".to_owned()));
+        let mut record = Record::sample();
+        record.details.snapshot_url = far("8.8.8.8");
+        record.details.onvif_url = far("10.0.0.2");
+        let card = Card::of(&record);
+        let read = card
+            .record(&record.origin, &[Department::sample()])
+            .unwrap();
+        assert_eq!(read.details.snapshot_url, None);
+        assert_eq!(read.details.onvif_url, far("10.0.0.2"));
     }
 
     #[test]
