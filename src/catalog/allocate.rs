@@ -117,7 +117,8 @@ impl Registry {
         }
         for mut known in cameras {
             // An earlier version may have masked less of it: it is the same place.
-            known.location = mask_secrets(&known.location);
+            let (place, path) = split_place(&known.location);
+            known.location = format!("{place}{}", mask_secrets(path));
             registry.learn(known);
         }
         registry
@@ -363,6 +364,11 @@ impl Registry {
     }
 }
 
+/// Host and port of a place, and its path; see [`super::Location::key`].
+fn split_place(location: &str) -> (&str, &str) {
+    location.split_at(location.find('/').unwrap_or(location.len()))
+}
+
 /// Nodes of the tree are of the e-government extranet.
 const NODE_NETWORK: u8 = 6;
 
@@ -370,6 +376,35 @@ const NODE_NETWORK: u8 = 6;
 pub(super) mod tests {
     use super::*;
     use crate::catalog::{Location, Origin};
+
+    #[test]
+    fn a_place_that_was_stored_with_a_secret_is_known_again_and_its_host_is_no_secret() {
+        for (host, path) in [
+            ("nvr-keyuan.lan", "/user=admin&password=x"),
+            ("compass.lan", "/ch=1"),
+            ("cam.lan", "/live?psw=x"),
+        ] {
+            let location = Location::new(host, 554, path);
+            let given = |location: String| Known {
+                id: CameraId::derive("education", host, 0),
+                code: "43021101111326000009".parse().unwrap(),
+                department: "education".to_owned(),
+                source_id: None,
+                location,
+            };
+            for stored in [location.key(), format!("{host}:554{path}")] {
+                let registry = Registry::new(vec![given(stored)], Vec::new(), &[]);
+                let key = location.key();
+                let names = Names {
+                    department: "education",
+                    location: Some(&key),
+                    ..Names::default()
+                };
+                let id = CameraId::derive("education", host, 0);
+                assert_eq!(registry.find(&names), Ok(Some(id)), "{host}{path}");
+            }
+        }
+    }
 
     #[test]
     fn codes_do_not_depend_on_the_order_of_the_rows() {
