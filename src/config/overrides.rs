@@ -127,6 +127,7 @@ fn set(node: &mut Node, path: &[&str], new: Node, line: u64) -> Result<(), Strin
                 .position(|(key, _)| key.name.eq_ignore_ascii_case(name));
             let index = found.unwrap_or_else(|| {
                 let key = Key {
+                    is_alone: false,
                     name: name.to_ascii_lowercase(),
                     line,
                     column: 0,

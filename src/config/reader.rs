@@ -307,7 +307,7 @@ impl<'a> Section<'a> {
         };
         let known = self.known.borrow();
         let is_override = |key: &Key| Overrides::number_of(key.line).is_some();
-        for (key, value) in entries {
+        for (key, _) in entries {
             let name = key.name.as_str();
             if known.contains(name) {
                 continue;
@@ -316,7 +316,7 @@ impl<'a> Section<'a> {
             let names = || known.iter().chain(later).copied();
             let message = if later.contains(&name) {
                 format!("{path} is not supported by this version: leave it out")
-            } else if matches!(value.value, Value::Null) && !is_override(key) {
+            } else if key.is_alone {
                 format!("what stands here is no key and {BARE_KEY}")
             } else if let Some(meant) = did_you_mean(name, names()) {
                 format!("unknown key {path}: did you mean `{meant}`?")
@@ -334,11 +334,12 @@ impl<'a> Section<'a> {
             return;
         };
         let mut seen = BTreeSet::new();
-        for (key, value) in entries {
+        for (key, _) in entries {
             if !seen.insert(key.name.as_str()) {
-                let message = match value.value {
-                    Value::Null => format!("what stands here stands twice and {BARE_KEY}"),
-                    _ => format!("{} stands twice", self.path(&key.name)),
+                let message = if key.is_alone {
+                    format!("what stands here stands twice and {BARE_KEY}")
+                } else {
+                    format!("{} stands twice", self.path(&key.name))
                 };
                 self.context.fail(key.line, key.column, message);
             }

@@ -92,6 +92,9 @@ pub(super) fn wrong_notes(row: &Row, departments: &[Department]) -> Vec<(Column,
     for column in LINKS.into_iter().chain([Column::Transport]) {
         let mut check = Check::of(row);
         let field = row.fields.get(&column);
+        if field.is_some_and(|field| field.wrong.is_none() && field.text.is_empty()) {
+            continue; // it says that there is none
+        }
         if let Some(message) = field.and_then(|field| field.wrong.clone()) {
             check.fail(Some(column), message);
         } else if column == Column::Transport {

@@ -15,11 +15,11 @@ impl Check<'_> {
         url: &str,
         department: Option<&Department>,
     ) -> Option<(Location, Option<(String, Secret)>)> {
-        if url.contains(MASK) {
-            self.fail(Some(Column::Url), MASKED.to_owned());
-            return None;
-        }
         let Some((location, login)) = split_url(url) else {
+            if url == MASK {
+                self.fail(Some(Column::Url), MASKED.to_owned());
+                return None;
+            }
             // The text may hold a password: it is not repeated.
             let mut message = format!("is not {}", form_of(Column::Url));
             if let Some(protocol) = other_protocol(url) {
@@ -28,7 +28,17 @@ impl Check<'_> {
             self.fail(Some(Column::Url), message);
             return None;
         };
+        if location.whole().expose().contains(MASK) {
+            self.fail(Some(Column::Url), MASKED.to_owned());
+        }
         let login = self.login(login);
+        if login
+            .as_ref()
+            .is_some_and(|(_, password)| password.expose() == MASK)
+        {
+            let message = "password: is masked: write it out".to_owned();
+            self.fail(None, message);
+        }
         let department = department?;
         let login = match self.text(Column::Credential) {
             Some(name) => self.credential(&name, department, login.is_some()),

@@ -1,5 +1,7 @@
 //! The URL of a stream, and of what else a camera has, taken apart.
 
+use std::net::Ipv4Addr;
+
 use super::card::MASK;
 use super::columns::Column;
 use crate::catalog::normalise::begins_with_address;
@@ -19,8 +21,8 @@ pub(super) fn split_link(
     url: &str,
 ) -> Option<(Link, (String, u16), Option<Login>)> {
     let parts = Parts::of(url).filter(|parts| schemes_of(column).contains(&parts.scheme))?;
-    if parts.path.contains('@') {
-        return None; // it may be behind a password, before a name
+    if parts.may_hide_login() {
+        return None;
     }
     let link = Link::new(parts.scheme, parts.host, parts.port, parts.path());
     let host = parts.host.trim_start_matches('[').trim_end_matches(']');
@@ -70,14 +72,26 @@ pub(super) fn masked(text: &str) -> String {
                 mask_secrets(&parts.path())
             )
         }
-        None if text.contains(['@', '?', '=']) => MASK.to_owned(),
+        None if text.contains(['@', '?', '=']) || text.contains("://") => MASK.to_owned(),
         None => text.to_owned(),
     }
 }
 
-/// Whether an `@` stands behind the host: what is before it may be a password with a `/`.
+/// Whether what looks like host, port and path may be user and password.
 pub(super) fn may_hide_login(url: &str) -> bool {
-    Parts::of(url).is_some_and(|parts| parts.path.contains('@'))
+    Parts::of(url).is_some_and(|parts| parts.may_hide_login())
+}
+
+/// A template without user and password, or with names for them, as everybody may read it.
+pub(super) fn shown_template(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let is_name = |part: &str| part.starts_with('{') && part.ends_with('}');
+    let (login, place) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let has_names = login.is_empty() || login.split(':').all(is_name);
+    let host = place.split_once(':').map_or(place, |(host, _)| host);
+    let shown = || format!("{scheme}://{authority}{}", mask_secrets(path));
+    (has_names && is_name(host) && !path.contains('@')).then(shown)
 }
 
 /// User and password.
@@ -140,6 +154,12 @@ impl<'a> Parts<'a> {
             port,
             path,
         })
+    }
+
+    /// `http://admin:12/34@cam/1`: what is behind a `/` may be the rest of a password, before a host that is a name.
+    fn may_hide_login(&self) -> bool {
+        let is_address = self.host.starts_with('[') || self.host.parse::<Ipv4Addr>().is_ok();
+        self.login.is_none() && !is_address && self.path.contains('@')
     }
 
     fn path(&self) -> String {

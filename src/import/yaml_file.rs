@@ -149,8 +149,7 @@ fn row<'a>(file: &str, camera: &'a Node) -> (Row, Vec<(&'a Key, NoColumn)>) {
         let column = match Column::of(&key.name) {
             Ok(column) => column,
             Err(wrong) => {
-                let is_bare = matches!(value.value, Value::Null);
-                let wrong = if is_bare { NoColumn::Bare } else { wrong };
+                let wrong = if key.is_alone { NoColumn::Bare } else { wrong };
                 unknown.push((key, wrong));
                 continue;
             }
@@ -257,10 +256,15 @@ mod tests {
         assert_eq!(warnings, []);
         for row in &rows {
             let told = row.broken.as_deref();
-            let expected = "what stands here is no column and has no value: leave it out; a value with `,` needs \
-                            quotes, a `:` a blank behind it";
+            let expected = "what stands here is no column and has no value: a value with `,` needs quotes, a \
+                            `:` a blank behind it";
             assert_eq!(told, Some(expected));
         }
+        let plain =
+            b"cameras:\n  - name: a\n    remark:\n  - {name: b, remark: null, \"note\": ~}\n";
+        let (rows, warnings) = read_tolerantly("x.yaml", plain).unwrap();
+        assert!(rows.iter().all(|row| row.broken.is_none()));
+        assert_eq!(warnings.len(), 2, "nothing was cut off: {warnings:?}");
         let problems = read("x.yaml", text).unwrap_err();
         assert!(!format!("{problems:?}").contains("s3cret"));
     }

@@ -2,6 +2,8 @@
 
 mod wording;
 
+use std::ops::Range;
+
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{DuplicateKeyPolicy, Location, Spanned};
 
@@ -45,12 +47,13 @@ pub struct Key {
     pub line: u64,
     /// Its column, from 1.
     pub column: u64,
+    /// No `:` stands behind it, and no value.
+    pub is_alone: bool,
 }
 
-/// What a message says of a key that nobody knows and that has no value, instead of its name: in `{password: a,b}` the
-/// `b` is such a key, and the rest of a password.
-pub const BARE_KEY: &str =
-    "has no value: leave it out; a value with `,` needs quotes, a `:` a blank behind it";
+/// What a message says of a key that nobody knows and that is alone, instead of its name: in `{password: a,b}` the `b` is
+/// such a key, and the rest of a password.
+pub const BARE_KEY: &str = "has no value: a value with `,` needs quotes, a `:` a blank behind it";
 
 /// Reads a document.
 ///
@@ -126,6 +129,7 @@ impl Raw {
                     .map(|(key, value)| {
                         let place = key.referenced;
                         let key = Key {
+                            is_alone: !behind(source, place).starts_with(':'),
                             name: key.value,
                             line: place.line(),
                             column: place.column(),
@@ -144,17 +148,24 @@ impl Raw {
 }
 
 fn written(source: &str, place: Location) -> &str {
-    let span = place.span();
-    let start = span.byte_offset().and_then(|at| usize::try_from(at).ok());
-    let length = span
-        .byte_len()
-        .and_then(|length| usize::try_from(length).ok());
-    let range = start
-        .zip(length)
-        .map(|(start, length)| start..start + length);
+    let range = bytes_of(place);
     range
         .and_then(|range| source.get(range))
         .unwrap_or_default()
+}
+
+/// What stands behind a value and blanks.
+fn behind(source: &str, place: Location) -> &str {
+    let end = bytes_of(place).map(|range| range.end);
+    let rest = end.and_then(|end| source.get(end..));
+    rest.unwrap_or_default().trim_start()
+}
+
+fn bytes_of(place: Location) -> Option<Range<usize>> {
+    let span = place.span();
+    let start = usize::try_from(span.byte_offset()?).ok()?;
+    let length = usize::try_from(span.byte_len()?).ok()?;
+    Some(start..start + length)
 }
 
 impl<'de> Deserialize<'de> for Raw {

@@ -413,6 +413,8 @@ async fn what_a_sheet_notes_beside_the_stream_and_nobody_can_read_costs_no_camer
         .replace("/live", "/third");
     for (sheet, action, warnings) in [
         (new, "add", &[masked][..]),
+        // It says that there is no more to be said.
+        (sheet.replace("UDP", "自动"), "change", &[]),
         (other, "keep", &[masked]),
         (
             noted,

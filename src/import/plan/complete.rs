@@ -67,10 +67,12 @@ fn unmask(row: &mut Row, known: &Record, card: &Card) {
         let Some(url) = row.text(column).filter(|url| url.contains(MASK)) else {
             continue;
         };
-        // The port of a stream may be left out where it is the usual one.
+        // The port of a stream may be left out where it is the usual one. What is secret is masked, all or none.
         let is_it = |whole: &&str| match (column, split_url(url)) {
+            _ if url == MASK => true,
             (Column::Url, Some((location, None))) => {
-                location.to_string() == known.location.to_string()
+                let shown = location.to_string();
+                shown == known.location.to_string() && shown == location.whole().expose()
             }
             _ => masked(whole) == url,
         };

@@ -58,6 +58,10 @@ pub(super) fn plan_digest(catalog: &Catalog, request: &Request, rows: &[PlannedR
             say(change.before.as_deref().unwrap_or_default());
             say(change.after.as_deref().unwrap_or_default());
         }
+        // What is left out is said there, also of a camera that is new.
+        for warning in &row.warnings {
+            say(&warning.message);
+        }
     }
     hex::encode(hash.finalize())
 }

@@ -267,7 +267,9 @@ impl<'a> Planning<'a> {
             warnings,
         } = clean(row, &terms);
         let warnings = warnings.iter().map(|warning| warning.problem(&row.file));
-        let name = row.text(Column::Name).unwrap_or_default().to_owned();
+        // What stands there in a row that is broken may be anything.
+        let name = row.text(Column::Name).filter(|_| row.broken.is_none());
+        let name = name.unwrap_or_default().to_owned();
         let mut planned = PlannedRow {
             guesses,
             warnings: warnings.collect(),
@@ -292,6 +294,9 @@ impl<'a> Planning<'a> {
         // A row of another department says nothing of this one's cameras.
         let is_others = row.has(Column::Department) && row.text(Column::Department).is_none();
         if row.broken.is_some() || is_others {
+            // What can be read of it may still say which camera it is, which is then not missing.
+            let found = names_of(row, departments).find(&self.known.registry);
+            planned.camera = found.ok().flatten().filter(|_| row.broken.is_some());
             return Err(to_record(row, departments).err().unwrap_or_default());
         }
         let was_masked = take_masked_password(row);

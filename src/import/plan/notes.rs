@@ -23,6 +23,10 @@ pub(super) fn leave_out_wrong(
             row.put(*column, text);
         }
     }
+    // What is known may be as wrong, where the row moves the camera to another department.
+    for (column, _) in wrong_notes(row, departments) {
+        row.fields.remove(&column);
+    }
     let warning = |problem: Problem| {
         let message = format!("{} (it is left out)", problem.message);
         Problem::warning(&problem.file, problem.line, problem.column, &message)
