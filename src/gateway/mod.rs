@@ -9,6 +9,7 @@ mod inventory;
 mod keeper;
 mod listeners;
 mod reload;
+mod signals;
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ use tracing::{debug, info};
 
 use self::keeper::{SharedStore, on_store};
 use self::listeners::Listeners;
+use self::signals::Signals;
 use crate::api::{Api, Feed, Operation, Parts, Token};
 use crate::catalog::{Catalog, Registry};
 use crate::clock::wall_clock;
@@ -106,6 +108,7 @@ struct Gateway {
 /// It could not start; nothing is left behind but its store.
 pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     let started = wall_clock();
+    let mut signals = Signals::receive()?;
     let (store, draft) = open_store(&config, started)?;
     let metrics = metrics_of(&config, draft.rows_refused)?;
     let (listeners, sip) = Listeners::bind(&config).await?;
@@ -164,14 +167,14 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), Error> {
     keeping.spawn("watchdog", feed_watchdog(keeping.cancelled()));
     let listening = listeners.serve(&api);
     gateway.say_ready();
-    let worked = gateway.work(&mut asked).await;
+    gateway.work(&mut asked, &mut signals).await;
 
     info!("stopping");
     tell_service_manager(&[NotifyState::Stopping]);
     ready.send_replace(false);
     groups.stop(&listening).await;
     info!("stopped");
-    worked
+    Ok(())
 }
 
 /// The passwords that cameras refused before.
@@ -258,17 +261,18 @@ impl Gateway {
     }
 
     /// Does what operators and the service manager say, until it is to stop.
-    async fn work(&mut self, asked: &mut mpsc::Receiver<Operation>) -> Result<(), Error> {
-        let on = |kind| signal(kind).map_err(Error::Signals);
-        let mut terminate = on(SignalKind::terminate())?;
-        let mut interrupt = on(SignalKind::interrupt())?;
-        let mut hangup = on(SignalKind::hangup())?;
+    async fn work(&mut self, asked: &mut mpsc::Receiver<Operation>, signals: &mut Signals) {
+        let Signals {
+            terminate,
+            interrupt,
+            hangup,
+        } = signals;
         loop {
             // Whatever is being done, a stop ends it.
             tokio::select! {
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
-                () = self.next(&mut hangup, asked) => {}
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                () = self.next(hangup, asked) => {}
             }
         }
     }
