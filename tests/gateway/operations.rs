@@ -186,6 +186,16 @@ async fn ctrl_c_stops_it_as_well() {
     world.platform("district").unregistered(SOON).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_comes_while_it_starts_is_heard() {
+    let world = World::new("stop-early").platform("district");
+    let world = world.row("education", "东门", "rtsp://127.50.0.1:8554/a");
+    let mut world = world.without_gateway().await;
+    world.launch();
+    world.logged("huiju::gateway: catalogue is loaded").await;
+    assert_eq!(world.stop().await, Some(0));
+}
+
 async fn invite(world: &World, media: Media) -> Session {
     let channel = world.channel("district", "东门").await;
     let options = Options {
