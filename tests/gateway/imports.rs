@@ -250,6 +250,30 @@ async fn a_whole_list_takes_out_of_service_what_it_does_not_have() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_camera_whose_row_is_cut_off_is_not_missing() {
+    let world = with_sheet("import-cut").await;
+    world.import_sheet().await;
+    let url = world.camera("校门").url();
+    let cut = "{name: 操场, url: \"rtsp://127.60.0.1:8554/1\", source_id: A2, password: b,s3cret}";
+    let whole = format!("cameras: [{{name: 校门, url: \"{url}\", source_id: A1}}, {cut}]\n");
+    world.write("whole.yaml", &whole);
+    let more = [
+        "--department",
+        "education",
+        "--mode",
+        "replace",
+        "--allow-removals",
+        "9",
+    ];
+    let looked_at = world.look_at_sheet("whole.yaml", &more).await;
+    assert_eq!(counts(&looked_at, ["refuse", "disable"]), [1, 0]);
+    let row = &world.rows_of(&looked_at).await[1];
+    let told = row["errors"].to_string();
+    assert!(told.contains("no column and has no value"), "{row}");
+    assert!(!row.to_string().contains("s3cret"), "{row}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sheet_may_say_what_a_declared_file_says_and_nothing_else_of_its_cameras() {
     let world = World::new("import-declared")
         .row("education", "东门", "rtsp://127.60.0.1:8554/1")
