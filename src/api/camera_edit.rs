@@ -13,6 +13,7 @@ use super::camera_item::CameraItem;
 use super::openapi::{CameraFields, NewCamera};
 use super::operations::Operation;
 use super::problem::Problem;
+use super::unchanged::listed;
 use crate::catalog::geo::Datum;
 use crate::catalog::{Camera, CameraId, Given};
 use crate::clock::wall_clock;
@@ -167,13 +168,11 @@ pub(super) fn tagged(camera: &Camera, api: &Api) -> impl IntoResponse + use<> {
 
 /// The tags of `If-Match`; a weak one is none (RFC 9110 §13.1.1).
 fn tags(headers: &HeaderMap) -> Result<Vec<String>, Problem> {
-    let given = headers.get_all(header::IF_MATCH).iter();
-    let texts: Vec<_> = given.filter_map(|value| value.to_str().ok()).collect();
-    if texts.is_empty() {
+    let mut parts = listed(headers, &header::IF_MATCH).peekable();
+    if parts.peek().is_none() {
         return Err(Problem::precondition_required());
     }
-    let parts = texts.iter().flat_map(|text| text.split(','));
-    let tag = |part: &str| match part.trim() {
+    let tag = |part: &str| match part {
         "*" => Some("*".to_owned()),
         quoted => Some(quoted.strip_prefix('"')?.strip_suffix('"')?.to_owned()),
     };

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -47,10 +47,18 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Whether `If-None-Match` names a tag; a weak one is as good.
 fn names(headers: &HeaderMap, tag: &str) -> bool {
-    let given = headers.get_all(header::IF_NONE_MATCH).iter();
-    let texts = given.filter_map(|value| value.to_str().ok());
-    let mut parts = texts.flat_map(|text| text.split(',')).map(str::trim);
-    parts.any(|part| part == "*" || part.strip_prefix("W/").unwrap_or(part) == tag)
+    let mut given = listed(headers, &header::IF_NONE_MATCH);
+    given.any(|part| part == "*" || part.strip_prefix("W/").unwrap_or(part) == tag)
+}
+
+/// The parts of a header that is a list, over all its lines (RFC 9110 §5.6.1).
+pub(super) fn listed<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).iter();
+    let texts = lines.filter_map(|value| value.to_str().ok());
+    texts.flat_map(|text| text.split(',')).map(str::trim)
 }
 
 /// 128 bits of the hash.
