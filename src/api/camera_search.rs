@@ -310,17 +310,6 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// Whether nothing is said of what cameras are to be.
-    fn is_anything(&self) -> bool {
-        let filter = self.filter;
-        let texts = [&filter.department, &filter.gb_code, &filter.state];
-        let regions = [&self.town, &self.community, &self.grid];
-        self.q.is_none()
-            && filter.point_class.is_none()
-            && texts.into_iter().all(Option::is_none)
-            && regions.into_iter().all(Option::is_none)
-    }
-
     /// The first cameras of the list behind `after`: none behind them is looked at.
     fn listed(&self, after: Option<&Rank>, count: usize, sources: &Sources) -> Vec<Found<'a>> {
         let is_before = |camera: &Arc<Camera>| after.is_some_and(|rank| camera.code <= rank.code);
@@ -340,12 +329,11 @@ impl<'a> Wanted<'a> {
         count: usize,
         sources: &Sources,
     ) -> Vec<Found<'a>> {
-        let is_anything = self.is_anything();
         let states = sources.states_of(spots.iter().map(|(spot, _)| *spot));
         let mut best = Best::of(count);
         for ((spot, distance), state) in spots.iter().zip(states) {
             let rank = Rank::at_best(spot, state, *distance, centre);
-            if best.has_room_for(&rank) && (is_anything || self.is(&spot.camera, || state)) {
+            if best.has_room_for(&rank) && self.is(&spot.camera, || state) {
                 let found = Found::looking_at(&spot.camera, rank, *distance, centre);
                 if after.is_none_or(|after| found.rank > *after) {
                     best.take(found);
