@@ -10,9 +10,9 @@ use crate::catalog::{Link, Location, Secret, mask_secrets};
 /// `rtsp://[user[:password]@]host[:port][/path][?query]`; a password may hold an `@`.
 pub(super) fn split_url(url: &str) -> Option<(Location, Option<Login>)> {
     let parts = Parts::of(url).filter(|parts| parts.scheme == "rtsp")?;
-    let host = parts.host.trim_start_matches('[').trim_end_matches(']');
     let port = parts.port.unwrap_or(DEFAULT_PORT);
-    Some((Location::new(host, port, parts.path()), parts.login()))
+    let location = Location::new(parts.bare_host(), port, parts.path());
+    Some((location, parts.login()))
 }
 
 /// An address that one of the columns [`super::columns::LINKS`] may have, of what host and port it is, and who logs in there.
@@ -25,13 +25,12 @@ pub(super) fn split_link(
         return None;
     }
     let link = Link::new(parts.scheme, parts.host, parts.port, parts.path());
-    let host = parts.host.trim_start_matches('[').trim_end_matches(']');
     let usual = match parts.scheme {
         "rtsp" => DEFAULT_PORT,
         "https" => 443,
         _ => 80,
     };
-    let place = (host.to_owned(), parts.port.unwrap_or(usual));
+    let place = (parts.bare_host().to_owned(), parts.port.unwrap_or(usual));
     Some((link, place, parts.login()))
 }
 
@@ -160,6 +159,11 @@ impl<'a> Parts<'a> {
     fn may_hide_login(&self) -> bool {
         let is_address = self.host.starts_with('[') || self.host.parse::<Ipv4Addr>().is_ok();
         self.login.is_none() && !is_address && self.path.contains('@')
+    }
+
+    /// An IPv6 address without its brackets.
+    fn bare_host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
     }
 
     fn path(&self) -> String {

@@ -18,9 +18,7 @@ pub fn stream_url(text: &str) -> Option<String> {
     };
     let written = match split_login(rest) {
         Some((login, place)) => {
-            let (user, password) = login.split_once(':').unwrap_or((login, ""));
-            let colon = if login.contains(':') { ":" } else { "" };
-            format!("rtsp://{}{colon}{}@{place}", encode(user), encode(password))
+            format!("rtsp://{}@{place}", encode_login(login))
         }
         None if lower.starts_with("rtsp:") || begins_with_address(rest) && rest.contains('/') => {
             format!("rtsp://{rest}")
@@ -37,13 +35,7 @@ pub fn stream_url(text: &str) -> Option<String> {
 pub fn web_url(text: &str) -> Option<String> {
     let (scheme, rest) = text.trim().split_once("://")?;
     let (login, place) = split_login(rest)?;
-    let (user, password) = login.split_once(':').unwrap_or((login, ""));
-    let colon = if login.contains(':') { ":" } else { "" };
-    let written = format!(
-        "{scheme}://{}{colon}{}@{place}",
-        encode(user),
-        encode(password)
-    );
+    let written = format!("{scheme}://{}@{place}", encode_login(login));
     (written != text).then_some(written)
 }
 
@@ -66,6 +58,13 @@ pub fn begins_with_address(text: &str) -> bool {
     let end = text.find([':', '/', '?']).unwrap_or(text.len());
     text.get(..end)
         .is_some_and(|host| host.parse::<Ipv4Addr>().is_ok())
+}
+
+fn encode_login(login: &str) -> String {
+    match login.split_once(':') {
+        Some((user, password)) => format!("{}:{}", encode(user), encode(password)),
+        None => encode(login),
+    }
 }
 
 /// Percent-encodes what ends a user's name or a password, and a `%` that encodes nothing; what is encoded already stays.

@@ -16,6 +16,9 @@ pub(super) fn leave_out_wrong(
     departments: &[Department],
 ) -> Vec<Problem> {
     let wrong = wrong_notes(row, departments);
+    if wrong.is_empty() {
+        return Vec::new();
+    }
     let card = known.filter(|_| mode == Mode::Merge).map(Card::of);
     for (column, _) in &wrong {
         row.fields.remove(column);
